@@ -1,0 +1,6 @@
+//! The `scanrelay` command.
+
+mod daemon;
+mod emulator;
+
+fn main() {}

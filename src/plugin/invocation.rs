@@ -1,0 +1,84 @@
+//! What a plugin is given: one JSON document on stdin, the same as `event.json` in its working directory.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::PROTOCOL;
+use crate::{Event, Timestamp};
+
+/// The input of a run.
+///
+/// A Rust plugin reads it with `serde_json::from_reader(std::io::stdin())`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Invocation {
+    /// The contract's version: 1.
+    pub protocol: u32,
+    /// Which run this is.
+    pub run: Run,
+    /// The plugin's name in the configuration.
+    pub plugin: String,
+    /// What happened in the registry.
+    pub event: Event,
+    /// The model's files, for plugins with `artifact = true`.
+    pub artifact: Option<Artifact>,
+    /// What an earlier attempt of the same run saved last.
+    pub checkpoint: Option<Value>,
+    /// The plugin's `settings`, as they stand in manifest and configuration.
+    pub settings: Map<String, Value>,
+}
+
+impl Invocation {
+    /// The input of that run of that plugin, without artifact, checkpoint or settings.
+    pub fn new(run: Run, plugin: impl Into<String>, event: Event) -> Self {
+        let plugin = plugin.into();
+        Self { protocol: PROTOCOL, run, plugin, event, artifact: None, checkpoint: None, settings: Map::new() }
+    }
+}
+
+/// Which run this is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Run {
+    /// The same on every attempt, and on no other run of any daemon: the key to make a trigger idempotent with.
+    pub id: String,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// When the daemon will stop it.
+    pub deadline: Timestamp,
+}
+
+impl Run {
+    /// The run of that id.
+    pub fn new(id: impl Into<String>, attempt: u32, deadline: Timestamp) -> Self {
+        Self { id: id.into(), attempt, deadline }
+    }
+}
+
+/// The model's files as they were fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Artifact {
+    /// The folder, relative to the working directory.
+    pub path: String,
+    /// SHA-256 over the sorted `sha256 size path` records of the files, in hex.
+    pub sha256: String,
+    /// Bytes in all.
+    pub size: u64,
+    /// The files.
+    pub files: Vec<ArtifactFile>,
+}
+
+/// One file of an artifact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ArtifactFile {
+    /// Where it is: `artifact/N.ext`. Never the original name, which may be hostile.
+    pub path: String,
+    /// Its name in the registry: data.
+    pub name: String,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
+    /// Its bytes.
+    pub size: u64,
+}

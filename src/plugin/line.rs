@@ -1,0 +1,207 @@
+//! What a plugin may say: one JSON object with a `type` per line.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{MAX_CHECKPOINT, MAX_TEXT, MAX_URL, Severity, Status, Verdict};
+
+/// One line of a plugin's output that counts.
+///
+/// ```
+/// use scanrelay::plugin::{Line, Verdict};
+///
+/// let line = Line::result_of_scan(Verdict::Safe).to_string();
+/// assert_eq!(line, r#"{"type":"result","verdict":"safe"}"#);
+/// assert!(matches!(Line::parse(line.as_bytes()), Some(Ok(Line::Result { .. }))));
+/// assert!(Line::parse(b"loading model ...").is_none());
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Line {
+    /// How far it is.
+    Progress {
+        /// In words.
+        message: String,
+        /// Of 100.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        percent: Option<f64>,
+    },
+    /// What the next attempt is to be given, should this one not end.
+    Checkpoint {
+        /// Any JSON up to 64 KiB.
+        data: Value,
+    },
+    /// Something found.
+    Finding(Finding),
+    /// What came of it: the last line.
+    Result {
+        /// A scanner's word.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        verdict: Option<Verdict>,
+        /// An action's word.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<Status>,
+        /// In one sentence.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        summary: Option<String>,
+        /// Where to read more, or where the promoted model is now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
+    },
+}
+
+/// Something that a scanner found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The scanner's name for the kind of thing, the same every time.
+    pub id: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// In words.
+    pub message: String,
+    /// Where in the artifact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+}
+
+impl Finding {
+    /// A finding without a location.
+    pub fn new(id: impl Into<String>, severity: Severity, message: impl Into<String>) -> Self {
+        Self { id: id.into(), severity, message: message.into(), location: None }
+    }
+}
+
+/// A line that claims to be one of the contract's and is not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LineError {
+    /// Fields are missing, of the wrong type, or given twice.
+    #[error("a {0} line does not have the contract's form")]
+    Form(&'static str),
+    /// A result must have `verdict` (of a scanner) or `status` (of an action), and not both.
+    #[error("a result has either a verdict (safe, unsafe, inconclusive) or a status (complete, failed)")]
+    Result,
+    /// The data of a checkpoint is too long.
+    #[error("a checkpoint of {0} bytes, at most {MAX_CHECKPOINT} can be kept")]
+    Checkpoint(usize),
+    /// The URL is not one that can be shown.
+    #[error("a result's url must be http or https, without user part, of at most {MAX_URL} bytes")]
+    Url,
+}
+
+#[derive(Deserialize)]
+struct Typed<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+}
+
+impl Line {
+    /// A scanner's result without summary and URL.
+    pub fn result_of_scan(verdict: Verdict) -> Self {
+        Self::Result { verdict: Some(verdict), status: None, summary: None, url: None }
+    }
+
+    /// An action's result without summary and URL.
+    pub fn result_of_action(status: Status) -> Self {
+        Self::Result { verdict: None, status: Some(status), summary: None, url: None }
+    }
+
+    /// Reads a line. `None`: it is log, not a line of the contract (no JSON object, or without a `type` that we know).
+    ///
+    /// Texts longer than 4 KiB are cut.
+    pub fn parse(line: &[u8]) -> Option<Result<Self, LineError>> {
+        let line = line.trim_ascii();
+        if line.first() != Some(&b'{') {
+            return None;
+        }
+        let kind = match serde_json::from_slice::<Typed<'_>>(line).ok()?.kind.as_ref() {
+            "progress" => "progress",
+            "checkpoint" => "checkpoint",
+            "finding" => "finding",
+            "result" => "result",
+            _ => return None,
+        };
+        let parsed = serde_json::from_slice::<Self>(line).map_err(|_| LineError::Form(kind));
+        Some(parsed.and_then(Self::bounded))
+    }
+
+    fn bounded(self) -> Result<Self, LineError> {
+        match self {
+            Self::Progress { message, percent } => {
+                Ok(Self::Progress { message: cut(message), percent: percent.map(|percent| percent.clamp(0.0, 100.0)) })
+            }
+            Self::Checkpoint { data } => match data.to_string().len() {
+                0..=MAX_CHECKPOINT => Ok(Self::Checkpoint { data }),
+                long => Err(LineError::Checkpoint(long)),
+            },
+            Self::Finding(Finding { id, severity, message, location }) => {
+                Ok(Self::Finding(Finding { id: cut(id), severity, message: cut(message), location: location.map(cut) }))
+            }
+            Self::Result { verdict, status, summary, url } => {
+                if verdict.is_some() == status.is_some() || verdict == Some(Verdict::Error) {
+                    return Err(LineError::Result);
+                }
+                match url {
+                    Some(url) if !is_url(&url) => Err(LineError::Url),
+                    url => Ok(Self::Result { verdict, status, summary: summary.map(cut), url }),
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Line {
+    /// The line as a plugin prints it, without the line feed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| std::fmt::Error)?)
+    }
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > MAX_TEXT {
+        text.truncate(text.floor_char_boundary(MAX_TEXT - '…'.len_utf8()));
+        text.push('…');
+    }
+    text
+}
+
+/// RFC 3986 as far as it matters to whoever clicks: http or https, a host, no user part, nothing that is not visible ASCII.
+fn is_url(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else { return false };
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    url.len() <= MAX_URL
+        && !authority.is_empty()
+        && !authority.contains('@')
+        && url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte))
+}
+
+/// The text as it may be shown: control characters, and those that turn the writing direction, stand as `\u{…}`.
+///
+/// ```
+/// use scanrelay::plugin::printable;
+///
+/// assert_eq!(printable("pass\u{1b}[2K"), r"pass\u{1b}[2K");
+/// ```
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    if !text.contains(hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if hidden(c) {
+            let _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}

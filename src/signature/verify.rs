@@ -1,0 +1,217 @@
+//! Verification: a pure function of headers, body and time.
+
+use std::time::Duration;
+
+use subtle::ConstantTimeEq;
+
+use super::caller::Caller;
+use super::scheme::{HmacScheme, Key, Scheme, SchemeError, TokenScheme};
+use crate::{Secret, Timestamp};
+
+/// At most this many signatures in one header are tried.
+const MAX_CANDIDATES: usize = 16;
+const MAX_SECRETS: usize = 16;
+/// An id longer than this is not an id.
+const MAX_ID: usize = 256;
+
+/// A scheme with its secrets and its tolerance: everything that a delivery is verified with.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    scheme: Scheme,
+    secrets: Vec<Secret>,
+    /// The keys that the secrets stand for; none under a token scheme.
+    keys: Vec<Key>,
+    tolerance: Duration,
+}
+
+/// What a verification proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verified {
+    /// The scheme's name.
+    pub scheme: String,
+    /// Which of the secrets it was, from 0. Old secrets that are never seen again can be removed.
+    pub secret: usize,
+    /// The delivery's id, when it is under the signature.
+    pub id: Option<String>,
+    /// The sender's time, when it is under the signature.
+    pub timestamp: Option<Timestamp>,
+    /// Whether the body is under the signature (a token proves only the sender).
+    pub body: bool,
+}
+
+/// Why a delivery is not verified. Names headers and schemes, never a value of theirs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The header is not there.
+    #[error("header {0} is missing")]
+    Missing(String),
+    /// The header is there with nothing in it.
+    #[error("header {0} is empty")]
+    Empty(String),
+    /// The header is there more than once, so its meaning depends on who reads it.
+    #[error("header {0} is repeated")]
+    Repeated(String),
+    /// The header cannot be read.
+    #[error("header {0} is malformed: {1}")]
+    Malformed(String, &'static str),
+    /// No signature fits any secret.
+    #[error("no signature in {0} fits: the secret differs, or the body was changed on the way")]
+    Mismatch(String),
+    /// The signed time is too long ago.
+    #[error("the signed time is {0} s in the past, the tolerance is {1} s")]
+    TooOld(u64, u64),
+    /// The signed time is too far ahead.
+    #[error("the signed time is {0} s in the future, the tolerance is {1} s")]
+    TooNew(u64, u64),
+}
+
+impl Verifier {
+    /// The tolerance that the schemes' own libraries use (Standard Webhooks: 5 minutes).
+    pub const DEFAULT_TOLERANCE: Duration = Duration::from_mins(5);
+
+    /// Checks that scheme and secrets can work together. Up to 16 secrets, all of them tried, so that keys can rotate.
+    pub fn new(scheme: Scheme, secrets: Vec<Secret>, tolerance: Duration) -> Result<Self, SchemeError> {
+        match secrets.len() {
+            0 => return Err(SchemeError::NoSecret),
+            1..=MAX_SECRETS => {}
+            many => return Err(SchemeError::TooManySecrets(many)),
+        }
+        let keys = match &scheme {
+            Scheme::Hmac(hmac) => {
+                hmac.check()?;
+                secrets.iter().map(|secret| Key::of(hmac, secret)).collect::<Result<_, _>>()?
+            }
+            Scheme::Token(token) => {
+                if !super::scheme::is_header_name(&token.header) {
+                    return Err(SchemeError::HeaderName(token.header.clone()));
+                }
+                let sendable = |secret: &Secret| secret.expose().iter().all(|byte| matches!(byte, b' '..=b'~'));
+                if !secrets.iter().all(sendable) {
+                    return Err(SchemeError::TokenNotText);
+                }
+                Vec::new()
+            }
+        };
+        Ok(Self { scheme, secrets, keys, tolerance })
+    }
+
+    /// The scheme.
+    pub fn scheme(&self) -> &Scheme {
+        &self.scheme
+    }
+
+    /// How far the signed time may be from ours, both ways.
+    pub fn tolerance(&self) -> Duration {
+        self.tolerance
+    }
+
+    /// Signs with the first secret: see [`sign`](super::sign).
+    pub fn sign(&self, id: Option<&str>, now: Timestamp, body: &[u8]) -> Result<Vec<(String, String)>, SchemeError> {
+        super::sign(&self.scheme, &self.secrets[0], id, now, body)
+    }
+
+    /// Verifies the raw body. `now` is the wall clock: the only one that a sender shares.
+    pub fn verify_at(&self, caller: &Caller<'_>, body: &[u8], now: Timestamp) -> Result<Verified, VerifyError> {
+        match &self.scheme {
+            Scheme::Hmac(hmac) => self.verify_mac(hmac, caller, body, now),
+            Scheme::Token(token) => self.verify_token(token, caller),
+        }
+    }
+
+    fn verify_token(&self, token: &TokenScheme, caller: &Caller<'_>) -> Result<Verified, VerifyError> {
+        let value = caller.the_header(&token.header)?;
+        let bare = match value.split_at_checked(7) {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer ") => rest,
+            _ => value,
+        };
+        // Every secret is compared, whichever fits, so that the time tells nothing about the order of secrets.
+        let fits = |secret: &Secret| bool::from(secret.expose().ct_eq(value) | secret.expose().ct_eq(bare));
+        let matches: Vec<bool> = self.secrets.iter().map(fits).collect();
+        match matches.iter().position(|fits| *fits) {
+            Some(secret) => Ok(Verified { scheme: "token".into(), secret, id: None, timestamp: None, body: false }),
+            None => Err(VerifyError::Mismatch(token.header.clone())),
+        }
+    }
+
+    fn verify_mac(
+        &self,
+        hmac: &HmacScheme,
+        caller: &Caller<'_>,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Verified, VerifyError> {
+        let signature = caller.the_header(&hmac.header)?;
+        let id = hmac.id_header.as_deref().map(|name| id(caller, name)).transpose()?;
+        let sent = hmac.timestamp_header.as_deref().map(|name| timestamp(caller, name)).transpose()?;
+        let candidates = candidates(hmac, signature)?;
+        let (timestamp_text, timestamp) = sent.unzip();
+        let parts = hmac.signed.parts(id.unwrap_or_default().as_bytes(), timestamp_text.unwrap_or_default(), body);
+        let fits = |key: &Key| candidates.iter().any(|mac| key.verifies(hmac.algorithm, parts.clone(), mac));
+        let Some(secret) = self.keys.iter().position(fits) else {
+            return Err(VerifyError::Mismatch(hmac.header.clone()));
+        };
+        if let Some(sent) = timestamp {
+            self.in_time(sent, now)?;
+        }
+        Ok(Verified { scheme: hmac.name.clone(), secret, id: id.map(str::to_owned), timestamp, body: true })
+    }
+
+    fn in_time(&self, sent: Timestamp, now: Timestamp) -> Result<(), VerifyError> {
+        let tolerance = self.tolerance.as_secs();
+        // Whole seconds on both sides: the sender's clock has no finer ones.
+        let skew = now.as_secs().saturating_sub(sent.as_secs());
+        match (skew.unsigned_abs() > tolerance, skew > 0) {
+            (true, true) => Err(VerifyError::TooOld(skew.unsigned_abs(), tolerance)),
+            (true, false) => Err(VerifyError::TooNew(skew.unsigned_abs(), tolerance)),
+            (false, _) => Ok(()),
+        }
+    }
+}
+
+/// The MACs in the header that have the scheme's prefix and its encoding. Others are of other schemes, and are passed over.
+fn candidates(hmac: &HmacScheme, header: &[u8]) -> Result<Vec<Vec<u8>>, VerifyError> {
+    let malformed = |why| VerifyError::Malformed(hmac.header.clone(), why);
+    let text = std::str::from_utf8(header).map_err(|_| malformed("it is not ASCII"))?;
+    let all: Vec<&str> = match hmac.separator {
+        Some(separator) => text.split(separator).filter(|part| !part.is_empty()).collect(),
+        None => vec![text],
+    };
+    if all.len() > MAX_CANDIDATES {
+        return Err(malformed("it holds more than 16 signatures"));
+    }
+    let ours: Vec<&str> = all.into_iter().filter_map(|part| part.strip_prefix(hmac.prefix.as_str())).collect();
+    if ours.is_empty() {
+        return Err(malformed("no signature has the scheme's prefix"));
+    }
+    let macs: Vec<Vec<u8>> = ours.into_iter().filter_map(|part| hmac.encoding.decode(part)).collect();
+    if macs.is_empty() {
+        return Err(malformed("no signature has the scheme's encoding"));
+    }
+    Ok(macs)
+}
+
+/// An id of visible ASCII without a dot: with dots, `{id}.{timestamp}` could be cut in two ways.
+fn id<'a>(caller: &Caller<'a>, name: &str) -> Result<&'a str, VerifyError> {
+    let malformed = |why| VerifyError::Malformed(name.to_owned(), why);
+    let value = caller.the_header(name)?;
+    if value.len() > MAX_ID {
+        return Err(malformed("it is longer than 256 bytes"));
+    }
+    if !value.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'.') {
+        return Err(malformed("an id is visible ASCII without a dot"));
+    }
+    std::str::from_utf8(value).map_err(|_| malformed("it is not ASCII"))
+}
+
+fn timestamp<'a>(caller: &Caller<'a>, name: &str) -> Result<(&'a [u8], Timestamp), VerifyError> {
+    let value = caller.the_header(name)?;
+    let malformed = || VerifyError::Malformed(name.to_owned(), "a time is Unix seconds, digits only");
+    // Eleven digits reach the year 5138.
+    if value.len() > 11 || !value.iter().all(u8::is_ascii_digit) {
+        return Err(malformed());
+    }
+    let seconds: i64 = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).ok_or_else(malformed)?;
+    Ok((value, Timestamp::from_millis(seconds * 1000)))
+}
