@@ -1,0 +1,205 @@
+//! From raw bytes to a [`Delivery`]: verified first, read afterwards.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::body::{self, BodyError};
+use crate::{Caller, Event, Registry, Timestamp, Verified, Verifier, VerifyError};
+
+/// Headers that are kept with a delivery. All others, and every signature and token, are forgotten.
+const KEPT_HEADERS: [&str; 6] =
+    ["content-type", "user-agent", "x-github-event", "x-github-delivery", "webhook-id", "x-mlflow-delivery-id"];
+const DAY: Duration = Duration::from_hours(24);
+
+/// Receives the deliveries of one registry.
+///
+/// ```
+/// use scanrelay::{Caller, EventKind, Receiver, Registry, Scheme, Secret, Timestamp, Verifier, registry::Verta};
+///
+/// let secret = Secret::new("It's a Secret to Everybody").unwrap();
+/// let verifier = Verifier::new(Scheme::github(), vec![secret], Verifier::DEFAULT_TOLERANCE).unwrap();
+/// let receiver = Receiver::new("verta", Registry::Verta(Verta::default()), verifier);
+///
+/// let body = br#"{"event_type":"REQUEST_SCAN","new_entity":{"scan_request":{"buildId":"5150"}}}"#.as_slice();
+/// let now = Timestamp::from_millis(1_669_852_800_000);
+/// let headers = receiver.verifier().sign(None, now, body).unwrap();
+/// let caller = Caller::new(headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
+///
+/// let delivery = receiver.verify_at(&caller, body.into(), now).unwrap();
+/// assert_eq!(delivery.event().kind, EventKind::ScanRequest);
+/// assert!(receiver.verify_at(&Caller::new([]), body.into(), now).is_err());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Receiver {
+    name: String,
+    registry: Registry,
+    verifier: Verifier,
+}
+
+/// A delivery: proof that its body came from who holds the secret. Only [`Receiver::verify_at`] makes one.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    key: DedupeKey,
+    remember: Duration,
+    body: Bytes,
+    event: Event,
+    verified: Verified,
+    peer: Option<IpAddr>,
+    headers: Vec<(String, String)>,
+}
+
+/// What makes two deliveries the same one: a signed id, else an id in the signed body, else the body.
+///
+/// 16 bytes of SHA-256, so that no chosen id can be long or clash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DedupeKey([u8; 16]);
+
+impl DedupeKey {
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    fn of(kind: &str, bytes: &[u8]) -> Self {
+        let digest = Sha256::new().chain_update(kind).chain_update([0]).chain_update(bytes).finalize();
+        let mut key = [0; 16];
+        key.copy_from_slice(&digest[..16]);
+        Self(key)
+    }
+}
+
+/// Why a request is no delivery.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReceiveError {
+    /// It is not verified.
+    #[error(transparent)]
+    Unverified(#[from] VerifyError),
+    /// It is verified, and the body is not what a webhook sends.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+}
+
+impl ReceiveError {
+    /// The HTTP status to answer with: 401 or 400.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Unverified(_) => 401,
+            Self::Body(_) => 400,
+        }
+    }
+
+    /// The word for it in `{"error":"<word>"}`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Unverified(_) => "unverified",
+            Self::Body(_) => "bad_body",
+        }
+    }
+}
+
+impl Receiver {
+    /// For the registry that the configuration calls `name`.
+    pub fn new(name: impl Into<String>, registry: Registry, verifier: Verifier) -> Self {
+        Self { name: name.into(), registry, verifier }
+    }
+
+    /// The registry's configured name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The registry.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// What deliveries are verified with.
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// Verifies the raw body, then checks and reads it. `now` is the wall clock.
+    pub fn verify_at(&self, caller: &Caller<'_>, body: Bytes, now: Timestamp) -> Result<Delivery, ReceiveError> {
+        let verified = self.verifier.verify_at(caller, &body, now)?;
+        body::check(&body)?;
+        let event = self.registry.parse(&self.name, caller, &body).ok_or(BodyError::NotAnObject)?;
+        Ok(Delivery {
+            key: dedupe_key(&verified, &event, &body),
+            remember: remember(&verified, &event, self.verifier.tolerance()),
+            body,
+            event,
+            verified,
+            peer: caller.peer(),
+            headers: kept(caller),
+        })
+    }
+}
+
+impl Delivery {
+    /// What makes two deliveries the same one.
+    pub fn key(&self) -> DedupeKey {
+        self.key
+    }
+
+    /// How long the key has to be remembered, so that the same bytes sent again are not a second delivery.
+    pub fn remember(&self) -> Duration {
+        self.remember
+    }
+
+    /// The raw bytes that were verified.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// What happened.
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// What the verification proved.
+    pub fn verified(&self) -> &Verified {
+        &self.verified
+    }
+
+    /// The address that sent it.
+    pub fn peer(&self) -> Option<IpAddr> {
+        self.peer
+    }
+
+    /// The few headers that are kept.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+}
+
+/// Only verified bytes enter it.
+fn dedupe_key(verified: &Verified, event: &Event, body: &[u8]) -> DedupeKey {
+    match (&verified.id, &event.id) {
+        (Some(id), _) => DedupeKey::of("header", id.as_bytes()),
+        (None, Some(id)) => DedupeKey::of("body id", id.as_bytes()),
+        (None, None) => DedupeKey::of("body", body),
+    }
+}
+
+fn remember(verified: &Verified, event: &Event, tolerance: Duration) -> Duration {
+    match (verified.timestamp, verified.body, &event.id) {
+        (Some(_), ..) => (7 * DAY).max(2 * tolerance),
+        (None, true, _) | (None, false, Some(_)) => 400 * DAY,
+        (None, false, None) => Duration::from_mins(1),
+    }
+}
+
+fn kept(caller: &Caller<'_>) -> Vec<(String, String)> {
+    let kept = |name: &str| {
+        let value = caller.header(name).next()?;
+        Some((name.to_owned(), std::str::from_utf8(value).ok().filter(|value| value.len() <= 256)?.to_owned()))
+    };
+    KEPT_HEADERS.iter().filter_map(|name| kept(name)).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! Registries: what each sends, read into the neutral [`Event`], and what each accepts back, written as steps.
+//!
+//! One file per registry. Everything here is a pure function: [`Registry::next`] says which request comes next, given what
+//! was answered so far, and whoever has a network sends it. So a write-back can read before it writes, merge, and compare
+//! afterwards, and all of it can be tested without a socket.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::plugin::{Status, Verdict};
+use crate::{Caller, Event, EventKind, Secret};
+
+mod answer;
+pub mod verta;
+
+pub use verta::Verta;
+
+/// A kind of registry with what it needs to know to be spoken to.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Registry {
+    /// Verta.
+    Verta(Verta),
+}
+
+/// What the registry is to be told.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "tell", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// A scan has begun.
+    Scanning,
+    /// A scan has ended.
+    Scanned {
+        /// What the registry is told; [`Verdict::Inconclusive`] and [`Verdict::Error`] are its word for "no result".
+        verdict: Verdict,
+        /// In one sentence.
+        summary: Option<String>,
+        /// Where to read more.
+        url: Option<String>,
+    },
+    /// A promotion's actions have begun.
+    InProgress,
+    /// A promotion's actions have ended.
+    Promoted {
+        /// How.
+        status: Status,
+        /// In one sentence.
+        summary: Option<String>,
+        /// Where the model is now.
+        url: Option<String>,
+    },
+}
+
+impl Outcome {
+    /// Whether it is an end, not a word on the way.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Scanned { .. } | Self::Promoted { .. })
+    }
+}
+
+/// One HTTP request to the registry. It has a path and no host: requests go to the configured origin only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Request {
+    /// `GET`, `PUT`, …
+    pub method: String,
+    /// From the root of the registry's URL, with every id percent-encoded.
+    pub path: String,
+    /// A JSON document, or nothing.
+    pub body: Option<String>,
+}
+
+/// A request and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Exchange {
+    /// What was asked.
+    pub request: Request,
+    /// The HTTP status.
+    pub status: u16,
+    /// The answer's body, as far as it was read.
+    pub body: Bytes,
+}
+
+impl Exchange {
+    /// The request and its answer.
+    pub fn new(request: Request, status: u16, body: impl Into<Bytes>) -> Self {
+        Self { request, status, body: body.into() }
+    }
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// Send this, and ask again with its answer.
+    Send(Request),
+    /// The registry knows.
+    Done,
+    /// Not now: begin again later. The reason names the status, never the answer's text.
+    Retry(String),
+    /// Never: the registry does not accept it.
+    Refused(String),
+}
+
+impl Registry {
+    /// The word for it in configuration.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Verta(_) => "verta",
+        }
+    }
+
+    /// Reads a verified body. `None`: it is not a JSON object. What is an object and no event we know is
+    /// [`EventKind::Other`].
+    pub fn parse(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Option<Event> {
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return None;
+        }
+        match self {
+            Self::Verta(_) => Some(verta::parse(name, body)),
+        }
+    }
+
+    /// The next step towards telling the registry `outcome`, after the exchanges `seen` so far.
+    pub fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
+        match self {
+            Self::Verta(verta) => verta.next(event, outcome, seen),
+        }
+    }
+
+    /// The next step towards knowing whether the promoted version still has its stage: [`Step::Done`] when it has,
+    /// [`Step::Refused`] when it has not any more.
+    pub fn confirm(&self, event: &Event, seen: &[Exchange]) -> Step {
+        match self {
+            Self::Verta(_) => verta::confirm(event, seen),
+        }
+    }
+
+    /// The headers that say who we are, for the configured origin only.
+    pub fn credentials(&self) -> Vec<(&'static str, Secret)> {
+        match self {
+            Self::Verta(verta) => verta.credentials(),
+        }
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+/// An event of a body that is an object and nothing we know.
+fn other(name: &str, word: &str) -> Event {
+    Event::new(EventKind::Other(word.to_owned()), name)
+}

@@ -1,0 +1,52 @@
+//! What an answer means before anybody looks into it: the same for every registry.
+
+use serde::Deserialize;
+
+use super::{Exchange, Step};
+
+/// The JSON object of a 2xx answer; anything else is the step that follows from it.
+///
+/// 408, 429, 5xx, and 401/403 (credentials rotate) can be better later; so can a 2xx that is no answer of this registry,
+/// such as a login page. Other answers stay as they are.
+pub(super) fn object<'a, T: Deserialize<'a>>(exchange: &'a Exchange) -> Result<T, Step> {
+    match exchange.status {
+        200..=299 => serde_json::from_slice(&exchange.body).map_err(|_| {
+            Step::Retry(format!(
+                "{} was answered {} with what is no answer of this registry",
+                exchange.request, exchange.status
+            ))
+        }),
+        401 | 403 => Err(Step::Retry(format!(
+            "{} was answered {}: the credentials are not accepted",
+            exchange.request, exchange.status
+        ))),
+        408 | 429 | 500..=599 => Err(Step::Retry(format!("{} was answered {}", exchange.request, exchange.status))),
+        status => Err(Step::Refused(format!("{} was answered {status}", exchange.request))),
+    }
+}
+
+/// A path segment: unreserved characters as they are, the rest percent-encoded (RFC 3986 section 2.3).
+pub(super) fn segment(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) || (byte == b'.' && text.bytes().any(|b| b != b'.')) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.push_str(&base16ct::upper::encode_string(&[byte]));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_stays_a_segment() {
+        assert_eq!(segment("acme-1.2_x~"), "acme-1.2_x~");
+        assert_eq!(segment("a/b c?d#é"), "a%2Fb%20c%3Fd%23%C3%A9");
+        assert_eq!(segment(".."), "%2E%2E");
+    }
+}
