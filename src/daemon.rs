@@ -1,1 +1,11 @@
 //! The daemon.
+
+mod admin;
+mod clock;
+mod effects;
+mod job;
+mod server;
+mod store;
+mod verdict;
+mod worker;
+mod writeback;

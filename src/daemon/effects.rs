@@ -1,0 +1,44 @@
+//! What a job does to the world outside: the one seam of the daemon. The live side joins runner and write-back; the
+//! simulation has the other.
+
+use std::future::Future;
+
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::job::{Job, Outcome};
+
+/// What came of an attempt, with the run's log.
+#[derive(Debug)]
+pub struct Effect {
+    pub outcome: Outcome,
+    pub log: Option<Vec<u8>>,
+}
+
+impl From<Outcome> for Effect {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, log: None }
+    }
+}
+
+/// Something that a plugin saved; `committed` says whether it is stored.
+#[derive(Debug)]
+pub struct Saved {
+    pub data: Value,
+    pub committed: oneshot::Sender<bool>,
+}
+
+/// The world outside. `stop` means: end now, the daemon is going down.
+pub trait Effects: Send + Sync + 'static {
+    /// Runs a plugin.
+    fn run(
+        &self,
+        job: &Job,
+        saved: mpsc::Sender<Saved>,
+        stop: CancellationToken,
+    ) -> impl Future<Output = Effect> + Send;
+
+    /// Asks or tells the registry.
+    fn tell(&self, job: &Job, stop: CancellationToken) -> impl Future<Output = Effect> + Send;
+}

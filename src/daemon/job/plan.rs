@@ -1,0 +1,274 @@
+//! From a route to jobs: which jobs a delivery begins with, and which follow from what has ended. Pure functions; the
+//! store applies what they say in the same transaction that brought the news.
+
+use scanrelay::plugin::{Conclusion, Status, Verdict};
+use scanrelay::{Event, EventKind, registry};
+use serde::{Deserialize, Serialize};
+
+use super::{Ending, Phase, State, plugin_queue, registry_queue};
+use crate::daemon::verdict::{Policy, Vote, decide};
+
+/// What a route asks for, kept with the delivery: a change of the configuration does not change what was accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The route's number in the configuration, from 1.
+    pub route: usize,
+    pub scanners: Vec<String>,
+    pub advisory: Vec<String>,
+    pub policy: Policy,
+    /// Tell the registry `unsafe` where the verdict is `error` or `inconclusive`.
+    pub error_is_unsafe: bool,
+    pub actions: Vec<String>,
+    /// Whether the registry is told of progress and outcome.
+    pub report: bool,
+    /// Digest of the configuration it was made under.
+    pub configuration: String,
+}
+
+/// A job to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewJob {
+    pub phase: Phase,
+    pub name: String,
+    pub queue: String,
+    pub lane: Option<String>,
+    pub tell: Option<registry::Outcome>,
+    pub held: bool,
+}
+
+/// A job of the round, as far as decisions look at it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    pub id: i64,
+    pub phase: Phase,
+    pub name: String,
+    pub state: State,
+    pub ending: Option<Ending>,
+}
+
+/// What follows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    Create(NewJob),
+    /// A held job may go on.
+    Release(i64),
+    Skip(i64, String),
+    Verdict(Verdict, Vec<Vote>),
+    Close(Closed),
+}
+
+/// How a delivery ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closed {
+    Done,
+    Ignored(String),
+    Dead(String),
+}
+
+/// The jobs that a delivery begins with.
+pub fn first_jobs(plan: &Plan, event: &Event) -> Vec<NewJob> {
+    let mut jobs = Vec::new();
+    if plan.report && event.kind == EventKind::ScanRequest && !plan.scanners.is_empty() {
+        jobs.push(told(event, Phase::Progress, registry::Outcome::Scanning));
+    }
+    for scanner in plan.scanners.iter().chain(&plan.advisory) {
+        jobs.push(run(scanner, None));
+    }
+    if !plan.actions.is_empty() {
+        // It holds the delivery's place in the lane from the start, so that actions run in the order of acceptance.
+        jobs.push(NewJob {
+            phase: Phase::Confirm,
+            name: event.registry.clone(),
+            queue: registry_queue(&event.registry),
+            lane: Some(action_lane(event)),
+            tell: None,
+            held: !plan.scanners.is_empty(),
+        });
+    }
+    jobs
+}
+
+/// What follows from where the jobs of a round stand. Applied and asked again until nothing follows.
+pub fn advance(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdict>) -> Vec<Change> {
+    let settled = settle_verdict(plan, event, jobs, verdict);
+    if !settled.is_empty() {
+        return settled;
+    }
+    let acted = act(plan, event, jobs, verdict);
+    if !acted.is_empty() {
+        return acted;
+    }
+    if jobs.iter().all(|job| job.state.ended()) { vec![Change::Close(close(jobs))] } else { Vec::new() }
+}
+
+fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdict>) -> Vec<Change> {
+    if plan.scanners.is_empty() || verdict.is_some() {
+        return Vec::new();
+    }
+    let votes: Vec<Option<Vote>> = plan.scanners.iter().map(|name| vote(jobs, name, false)).collect();
+    let words: Vec<Option<Verdict>> = votes.iter().map(|vote| vote.as_ref().map(|vote| vote.verdict)).collect();
+    let Some(verdict) = decide(plan.policy, &words) else { return Vec::new() };
+    let mut votes: Vec<Vote> = votes.into_iter().flatten().collect();
+    votes.extend(plan.advisory.iter().filter_map(|name| vote(jobs, name, true)));
+
+    let mut changes = Vec::new();
+    let confirm = jobs.iter().find(|job| job.phase == Phase::Confirm && !job.state.ended());
+    if event.kind == EventKind::ScanRequest && plan.report {
+        let told_verdict = match verdict {
+            Verdict::Error | Verdict::Inconclusive if plan.error_is_unsafe => Verdict::Unsafe,
+            verdict => verdict,
+        };
+        let outcome = registry::Outcome::Scanned {
+            verdict: told_verdict,
+            summary: Some(summary(&votes)),
+            url: link(&votes, verdict),
+        };
+        changes.push(Change::Create(told(event, Phase::Report, outcome)));
+    }
+    if let Some(confirm) = confirm {
+        if verdict == Verdict::Safe {
+            changes.push(Change::Release(confirm.id));
+        } else {
+            let reason = format!("the scanners' verdict is {verdict}: {}", summary(&votes));
+            changes.push(Change::Skip(confirm.id, reason.clone()));
+            changes.extend(promoted(plan, event, Status::Failed, Some(reason), link(&votes, verdict)));
+        }
+    }
+    changes.insert(0, Change::Verdict(verdict, votes));
+    changes
+}
+
+fn act(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdict>) -> Vec<Change> {
+    let confirmed = jobs.iter().any(|job| job.ending == Some(Ending::Confirmed));
+    if !confirmed || (!plan.scanners.is_empty() && verdict != Some(Verdict::Safe)) {
+        return Vec::new();
+    }
+    let job_of = |name: &String| jobs.iter().find(|job| job.phase == Phase::Run && job.name == *name);
+    let missing: Vec<&String> = plan.actions.iter().filter(|name| job_of(name).is_none()).collect();
+    if !missing.is_empty() {
+        let progress = told(event, Phase::Progress, registry::Outcome::InProgress);
+        let progress = (plan.report && !jobs.iter().any(|job| job.phase == Phase::Progress)).then_some(progress);
+        let runs = missing.into_iter().map(|name| run(name, Some(action_lane(event))));
+        return progress.into_iter().chain(runs).map(Change::Create).collect();
+    }
+    if jobs.iter().any(|job| job.phase == Phase::Report) {
+        return Vec::new();
+    }
+    let actions: Vec<&View> = plan.actions.iter().filter_map(job_of).collect();
+    if let Some((failed, reason)) = actions.iter().find_map(|job| Some((job, failure(job)?))) {
+        let reason = format!("{}: {reason}", failed.name);
+        let skipped = actions.iter().filter(|job| !job.state.ended());
+        let mut changes: Vec<Change> =
+            skipped.map(|job| Change::Skip(job.id, format!("not run, since {} failed", failed.name))).collect();
+        changes.extend(promoted(plan, event, Status::Failed, Some(reason), None));
+        return changes;
+    }
+    if actions.iter().all(|job| job.state.ended()) {
+        let said = |job: &&View| match &job.ending {
+            Some(Ending::Concluded { conclusion: Conclusion::Action { summary, url, .. } }) => {
+                Some((summary.clone(), url.clone()))
+            }
+            _ => None,
+        };
+        let ends: Vec<(Option<String>, Option<String>)> = actions.iter().filter_map(said).collect();
+        let url = ends.iter().rev().find_map(|(_, url)| url.clone());
+        let summary = ends.into_iter().next_back().and_then(|(summary, _)| summary);
+        return promoted(plan, event, Status::Complete, summary, url).into_iter().collect();
+    }
+    Vec::new()
+}
+
+fn close(jobs: &[View]) -> Closed {
+    let dead = jobs.iter().find_map(|job| match &job.ending {
+        Some(Ending::Dead { reason }) => Some(format!("{} {}: {reason}", job.phase, job.name)),
+        _ => None,
+    });
+    let unconfirmed = jobs.iter().find_map(|job| match &job.ending {
+        Some(Ending::NotConfirmed { reason }) => Some(format!("not confirmed: {reason}")),
+        _ => None,
+    });
+    match (dead, unconfirmed) {
+        (Some(reason), _) => Closed::Dead(reason),
+        (None, Some(reason)) => Closed::Ignored(reason),
+        (None, None) => Closed::Done,
+    }
+}
+
+/// A scanner's vote, once its job has ended. Whatever is not its own result is `error`: it is never left out.
+fn vote(jobs: &[View], scanner: &str, advisory: bool) -> Option<Vote> {
+    let job = jobs.iter().find(|job| job.phase == Phase::Run && job.name == scanner)?;
+    let ending = job.state.ended().then_some(job.ending.as_ref()?)?;
+    let (verdict, summary, url, findings) = match ending {
+        Ending::Concluded { conclusion: Conclusion::Scan { verdict, summary, url, findings, more_findings } } => {
+            (*verdict, summary.clone(), url.clone(), findings.len() + more_findings)
+        }
+        Ending::Dead { reason } | Ending::Skipped { reason } => (Verdict::Error, Some(reason.clone()), None, 0),
+        _ => (Verdict::Error, None, None, 0),
+    };
+    Some(Vote { scanner: scanner.to_owned(), verdict, summary, url, findings, advisory })
+}
+
+/// Why an ended action did not complete.
+fn failure(job: &View) -> Option<String> {
+    match job.ending.as_ref()? {
+        Ending::Concluded { conclusion: Conclusion::Action { status: Status::Complete, .. } } => None,
+        Ending::Concluded { conclusion: Conclusion::Action { summary, .. } } => {
+            Some(summary.clone().unwrap_or_else(|| "failed".to_owned()))
+        }
+        Ending::Dead { reason } | Ending::Skipped { reason } => Some(reason.clone()),
+        _ => Some("ended without a result".to_owned()),
+    }
+}
+
+/// Who said what, in one line.
+fn summary(votes: &[Vote]) -> String {
+    let words = votes.iter().map(|vote| {
+        let findings = if vote.findings > 0 { format!(" ({} findings)", vote.findings) } else { String::new() };
+        let advisory = if vote.advisory { " (advisory)" } else { "" };
+        format!("{}: {}{findings}{advisory}", vote.scanner, vote.verdict)
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// Where to read more: at a scanner that says what the verdict says, else at any.
+fn link(votes: &[Vote], verdict: Verdict) -> Option<String> {
+    let of = |same: bool| {
+        votes.iter().filter(move |vote| !same || vote.verdict == verdict).find_map(|vote| vote.url.clone())
+    };
+    of(true).or_else(|| of(false))
+}
+
+fn promoted(
+    plan: &Plan,
+    event: &Event,
+    status: Status,
+    summary: Option<String>,
+    url: Option<String>,
+) -> Option<Change> {
+    let outcome = registry::Outcome::Promoted { status, summary, url };
+    plan.report.then(|| Change::Create(told(event, Phase::Report, outcome)))
+}
+
+fn run(plugin: &str, lane: Option<String>) -> NewJob {
+    NewJob { phase: Phase::Run, name: plugin.to_owned(), queue: plugin_queue(plugin), lane, tell: None, held: false }
+}
+
+fn told(event: &Event, phase: Phase, outcome: registry::Outcome) -> NewJob {
+    NewJob {
+        phase,
+        name: event.registry.clone(),
+        queue: registry_queue(&event.registry),
+        lane: Some(format!("report:{}:{}", event.registry, event.subject())),
+        tell: Some(outcome),
+        held: false,
+    }
+}
+
+/// Actions of one model run one at a time.
+fn action_lane(event: &Event) -> String {
+    let model = event.model.id.as_ref().or(event.model.name.as_ref()).or(event.version.id.as_ref());
+    format!("action:{}:{}", event.registry, model.map_or("", String::as_str))
+}
+
+#[cfg(test)]
+mod tests;

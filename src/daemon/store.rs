@@ -1,0 +1,98 @@
+//! The store: one SQLite file, one writer, every batch one transaction.
+//!
+//! Writes wait in a bounded queue; whoever comes first takes the connection, drains the queue into one transaction and
+//! answers everybody after the COMMIT. Nothing is answered that is not on disk.
+
+mod claim;
+mod insert;
+mod lane;
+mod list;
+mod open;
+mod retry;
+mod settle;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+pub use claim::{Claimed, Want};
+pub use insert::{Bounds, Inserted, Intake};
+pub use list::{AttemptRow, DeliveryRow, Filter, JobRow, VerdictRow};
+pub use retry::Retried;
+pub use settle::{Attempt, Settled};
+
+use open::Lock;
+use writer::{Reader, Writer};
+
+/// The store. Clones share the file.
+#[derive(Clone)]
+pub struct Store {
+    writer: Writer,
+    reader: Reader,
+    /// Random, made with the file: run ids of different stores never clash.
+    id: Arc<str>,
+    _lock: Arc<Lock>,
+}
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the store's queue is full: {0} writes are waiting")]
+    Busy(usize),
+    #[error("{path} is in use by another scanrelay: stop it, or give this one a file of its own")]
+    InUse { path: String },
+    #[error("{path} cannot be opened: {cause}; check that the folder exists and that this user may write to it")]
+    Open { path: String, cause: String },
+    #[error("{path} has schema version {found}, this scanrelay knows up to {known}: install the newer scanrelay again")]
+    TooNew { path: String, found: i64, known: i64 },
+    #[error("{path} is no store of scanrelay: move it away or change store.url")]
+    Foreign { path: String },
+    #[error("the store failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("the store's commit failed: {0}")]
+    Commit(String),
+    #[error("the store holds what cannot be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    #[error("the store was closed in the middle of a write")]
+    Closed,
+}
+
+impl Store {
+    /// Opens or makes the file, takes its lock, and voids the leases that a killed predecessor left.
+    pub async fn open(path: &Path, queue: usize) -> Result<Self, StoreError> {
+        let path = path.to_owned();
+        let opened = tokio::task::spawn_blocking(move || open::open(&path)).await.map_err(|_| StoreError::Closed)??;
+        Ok(Self {
+            writer: Writer::new(opened.write, queue),
+            reader: Reader::new(opened.read),
+            id: opened.id.into(),
+            _lock: Arc::new(opened.lock),
+        })
+    }
+
+    /// The store's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.writer.write(work).await
+    }
+
+    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.reader.read(work).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

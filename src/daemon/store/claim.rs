@@ -1,0 +1,126 @@
+//! Claiming: one statement that sets the lease's end, bumps the token and counts the attempt.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use rusqlite::{Connection, Row, params};
+use scanrelay::event::Payload;
+use scanrelay::{Event, Timestamp};
+
+use super::{Store, StoreError};
+use crate::daemon::job::{Job, Phase};
+
+/// A queue with free slots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Want {
+    pub queue: String,
+    pub slots: u32,
+    pub lease: Duration,
+}
+
+/// What was claimed, and when something else of the same queues becomes due.
+#[derive(Debug)]
+pub struct Claimed {
+    pub jobs: Vec<Job>,
+    pub next_due: Option<Timestamp>,
+}
+
+impl Store {
+    /// Claims what is due in these queues, at most `runs` jobs of plugins in all.
+    pub async fn claim(&self, wants: Vec<Want>, runs: u32, now: Timestamp) -> Result<Claimed, StoreError> {
+        let store = self.id.to_string();
+        self.write(move |connection| {
+            let mut jobs = Vec::new();
+            let mut runs = runs;
+            let mut next_due: Option<i64> = None;
+            for want in &wants {
+                let slots = if want.queue.starts_with("plugin:") { want.slots.min(runs) } else { want.slots };
+                if slots == 0 {
+                    continue;
+                }
+                let claimed = claim_queue(connection, want, slots, now, &store)?;
+                let started = u32::try_from(claimed.len()).unwrap_or(u32::MAX);
+                if want.queue.starts_with("plugin:") {
+                    runs = runs.saturating_sub(started);
+                }
+                if started < slots {
+                    let next: Option<i64> = connection
+                        .prepare_cached("select min(due_at) from job where state = 'due' and queue = ?1")?
+                        .query_row([&want.queue], |row| row.get(0))?;
+                    next_due = next_due.into_iter().chain(next).min();
+                }
+                jobs.extend(claimed);
+            }
+            Ok(Claimed { jobs, next_due: next_due.map(Timestamp::from_millis) })
+        })
+        .await
+    }
+
+    /// Every queue that has a job which has not ended.
+    pub async fn queues(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| {
+            let query = "select distinct queue from job where state in ('due', 'waiting', 'held')";
+            let queues = connection.prepare(query)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            Ok(queues)
+        })
+        .await
+    }
+}
+
+fn claim_queue(
+    connection: &Connection,
+    want: &Want,
+    slots: u32,
+    now: Timestamp,
+    store: &str,
+) -> Result<Vec<Job>, StoreError> {
+    let lease = now.after(want.lease).as_millis();
+    let ids: Vec<i64> = connection
+        .prepare_cached(
+            "update job set due_at = ?3, claimed_at = ?2, token = token + 1, attempts = attempts + 1
+              where id in (select id from job where queue = ?1 and state = 'due' and due_at <= ?2
+                            order by due_at, id limit ?4)
+             returning id",
+        )?
+        .query_map(params![want.queue, now.as_millis(), lease, slots], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    ids.into_iter().map(|id| load(connection, id, store)).collect()
+}
+
+fn load(connection: &Connection, id: i64, store: &str) -> Result<Job, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "select job.*, delivery.event, delivery.body from job join delivery on delivery.id = job.delivery where job.id = ?1",
+    )?;
+    let mut rows = statement.query([id])?;
+    match rows.next()? {
+        Some(row) => job(row, store),
+        None => Err(StoreError::Sqlite(rusqlite::Error::QueryReturnedNoRows)),
+    }
+}
+
+fn job(row: &Row<'_>, store: &str) -> Result<Job, StoreError> {
+    let id: i64 = row.get("id")?;
+    let phase: String = row.get("phase")?;
+    let phase = Phase::from_word(&phase).ok_or(rusqlite::Error::InvalidQuery)?;
+    let checkpoint: Option<String> = row.get("checkpoint")?;
+    let tell: Option<String> = row.get("tell")?;
+    let event: String = row.get("event")?;
+    let body: Vec<u8> = row.get("body")?;
+    let mut event: Event = serde_json::from_str(&event)?;
+    event.raw = Payload::from_body(&body);
+    Ok(Job {
+        id,
+        delivery: row.get("delivery")?,
+        phase,
+        name: row.get("name")?,
+        queue: row.get("queue")?,
+        token: row.get("token")?,
+        attempts: row.get("attempts")?,
+        deferrals: row.get("deferrals")?,
+        run_id: row.get::<_, Option<String>>("run_id")?.unwrap_or_else(|| format!("{store}-{id}")),
+        checkpoint: checkpoint.map(|text| serde_json::from_str(&text)).transpose()?,
+        tell: tell.map(|text| serde_json::from_str(&text)).transpose()?,
+        event,
+        body: Bytes::from(body),
+    })
+}

@@ -1,0 +1,58 @@
+//! Lanes: one job at a time, in order of acceptance.
+
+use rusqlite::{Connection, params};
+use scanrelay::Timestamp;
+
+use super::{StoreError, settle};
+use crate::daemon::job::{Ending, Phase};
+
+/// A new report takes the place of those of its lane that nobody is at; new progress only that of older progress, since
+/// an outcome must not be lost to a word on the way.
+///
+/// The new job stands in its lane already, so that a delivery whose report replaces its own progress is not closed.
+pub(super) fn make_room(
+    connection: &Connection,
+    lane: &str,
+    phase: Phase,
+    new: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let replaced = match phase {
+        Phase::Report => "('progress', 'report')",
+        Phase::Progress => "('progress')",
+        Phase::Confirm | Phase::Run => return Ok(()),
+    };
+    let query = format!(
+        "select id from job where lane = ?1 and state in ('due', 'waiting', 'held') and claimed_at is null
+            and id <> ?2 and phase in {replaced}"
+    );
+    let ids: Vec<i64> = connection
+        .prepare_cached(&query)?
+        .query_map(params![lane, new], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for id in ids {
+        let delivery = settle::end_job(connection, id, &Ending::Superseded, now)?;
+        settle::close_if_ended(connection, delivery, now)?;
+    }
+    Ok(())
+}
+
+/// Whether a newer report waits behind this job.
+pub(super) fn is_overtaken(connection: &Connection, lane: &str, job: i64) -> Result<bool, StoreError> {
+    let query =
+        "select exists (select 1 from job where lane = ?1 and state = 'waiting' and phase = 'report' and id > ?2)";
+    Ok(connection.prepare_cached(query)?.query_row(params![lane, job], |row| row.get(0))?)
+}
+
+/// The first of the lane becomes due when nobody else is, unless it is held: then its place is kept.
+pub(super) fn move_up(connection: &Connection, lane: &str, now: Timestamp) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "update job set state = 'due', due_at = ?2
+              where state = 'waiting'
+                and id = (select id from job where lane = ?1 and state in ('waiting', 'held') order by delivery, id limit 1)
+                and not exists (select 1 from job where lane = ?1 and state = 'due')",
+        )?
+        .execute(params![lane, now.as_millis()])?;
+    Ok(())
+}

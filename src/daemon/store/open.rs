@@ -1,0 +1,99 @@
+//! Opening the file: its lock, its settings, its schema.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use super::StoreError;
+
+const SCHEMA: &str = include_str!("schema.sql");
+const SCHEMA_VERSION: i64 = 1;
+/// "scnr", so that `file` and we know the format.
+const APPLICATION_ID: i64 = 0x7363_6e72;
+
+/// Held for as long as the store is open: one owner per file. The kernel lets go of it whatever way we end.
+pub(super) struct Lock {
+    _file: File,
+}
+
+pub(super) struct Opened {
+    pub(super) write: Connection,
+    pub(super) read: Connection,
+    pub(super) id: String,
+    pub(super) lock: Lock,
+}
+
+pub(super) fn open(path: &Path) -> Result<Opened, StoreError> {
+    let lock = lock(path)?;
+    let cannot = |cause: String| StoreError::Open { path: path.display().to_string(), cause };
+    let write = Connection::open(path).map_err(|error| cannot(error.to_string()))?;
+    prepare(&write).map_err(|error| cannot(error.to_string()))?;
+    migrate(&write, path)?;
+    let id = write.query_row("select value from meta where key = 'store_id'", [], |row| row.get(0))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let read = Connection::open_with_flags(path, flags)?;
+    read.busy_timeout(Duration::from_secs(5))?;
+    // One owner per file: whoever held a lease is gone, and the attempt stays counted.
+    write.execute(
+        "update job set due_at = claimed_at, claimed_at = null where state = 'due' and claimed_at is not null",
+        [],
+    )?;
+    Ok(Opened { write, read, id, lock })
+}
+
+fn lock(path: &Path) -> Result<Lock, StoreError> {
+    let beside = with_suffix(path, ".lock");
+    let open =
+        |cause: std::io::Error| StoreError::Open { path: beside.display().to_string(), cause: cause.to_string() };
+    let file = File::options().create(true).truncate(false).write(true).open(&beside).map_err(open)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.display().to_string() }),
+        Err(std::fs::TryLockError::Error(error)) => Err(open(error)),
+    }
+}
+
+fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    // A commit is on disk when it returns: what was answered 2xx survives a power cut.
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", "on")?;
+    connection.pragma_update(None, "cache_size", -4096)
+}
+
+fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let name = path.display().to_string();
+    let version: i64 = connection.query_row("pragma user_version", [], |row| row.get(0))?;
+    let application: i64 = connection.query_row("pragma application_id", [], |row| row.get(0))?;
+    let table: Option<String> = connection
+        .query_row("select name from sqlite_schema where type = 'table' limit 1", [], |row| row.get(0))
+        .optional()?;
+    match (application, version) {
+        (APPLICATION_ID, SCHEMA_VERSION) => Ok(()),
+        (APPLICATION_ID, found) => Err(StoreError::TooNew { path: name, found, known: SCHEMA_VERSION }),
+        (0, 0) if table.is_none() => create(connection),
+        _ => Err(StoreError::Foreign { path: name }),
+    }
+}
+
+fn create(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute_batch(&format!(
+        "begin immediate;
+         {SCHEMA}
+         insert into meta values ('store_id', lower(hex(randomblob(8))));
+         pragma application_id = {APPLICATION_ID};
+         pragma user_version = {SCHEMA_VERSION};
+         commit;"
+    ))?;
+    Ok(())
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

@@ -1,0 +1,118 @@
+-- Schema version 1. Times are milliseconds since 1970, of job time.
+
+create table meta (
+    key   text primary key,
+    value text not null
+) without rowid;
+
+-- What was answered 2xx.
+create table delivery (
+    id            integer primary key autoincrement,
+    registry      text    not null,
+    key           blob    not null,             -- 16 bytes: what makes two deliveries the same one
+    change_key    text,                         -- what a webhook and a catch-up agree on
+    received_at   integer not null,
+    verified_by   text    not null,
+    peer          text,
+    headers       text    not null,             -- the few that are kept, JSON
+    body          blob    not null,
+    event         text    not null,             -- JSON, without the raw payload
+    subject       text    not null,
+    kind          text    not null,
+    conflict      integer not null default 0,   -- another body came under the same key
+    plan          text,                         -- what its route asked for, JSON; null: no route
+    round         integer not null default 1,   -- the last one opened
+    state         text    not null,             -- open, done, ignored, dead
+    reason        text,
+    ended_at      integer
+);
+create index delivery_change on delivery (registry, change_key) where change_key is not null;
+create index delivery_state on delivery (state, id);
+
+create table job (
+    id            integer primary key autoincrement,
+    delivery      integer not null references delivery (id),
+    round         integer not null,
+    phase         text    not null,             -- confirm, run, progress, report
+    name          text    not null,             -- the plugin or the registry
+    queue         text    not null,
+    lane          text,
+    state         text    not null,             -- due, waiting, held, done, dead, superseded, skipped
+    due_at        integer not null,             -- of a claimed job: when its lease ends
+    claimed_at    integer,                      -- not null: somebody is at it
+    token         integer not null default 0,
+    attempts      integer not null default 0,
+    deferrals     integer not null default 0,
+    created_at    integer not null,
+    ended_at      integer,
+    run_id        text,                         -- of an earlier round; null: store id and job id
+    checkpoint    text,
+    tell          text,                         -- what progress and reports tell, JSON
+    outcome       text,                         -- how it ended, JSON
+    unique (delivery, round, phase, name)
+);
+create index job_due on job (queue, due_at, id) where state = 'due';
+create index job_lane on job (lane, delivery, id) where lane is not null and state in ('due', 'waiting', 'held');
+
+-- One row for each attempt that ended, with the run's log.
+create table attempt (
+    job           integer not null references job (id),
+    token         integer not null,
+    claimed_at    integer not null,
+    ended_at      integer not null,
+    result        text    not null,
+    log           blob,
+    primary key (job, token)
+) without rowid;
+
+-- Keys outlive their deliveries.
+create table dedupe (
+    registry      text    not null,
+    key           blob    not null,
+    body          blob    not null,             -- 16 bytes of the body's SHA-256
+    delivery      integer not null,
+    forget_at     integer not null,
+    primary key (registry, key, body)
+) without rowid;
+
+create table verdict (
+    id            integer primary key autoincrement,
+    delivery      integer not null,
+    round         integer not null,
+    registry      text    not null,
+    subject       text    not null,
+    verdict       text    not null,
+    votes         text    not null,             -- JSON
+    policy        text    not null,
+    configuration text    not null,             -- digest of the configuration
+    settled_at    integer not null,
+    unique (delivery, round)
+);
+
+-- The ledger: what we wrote into registries, so that its echo is known.
+create table written (
+    id            integer primary key autoincrement,
+    registry      text    not null,
+    subject       text    not null,
+    key           text    not null,
+    value         text    not null,
+    job           integer not null,
+    written_at    integer not null
+);
+create index written_subject on written (registry, subject, key);
+
+-- Open deliveries by registry, so that the bound is checked without counting.
+create table pending (
+    registry      text    primary key,
+    open          integer not null
+) without rowid;
+
+-- Who changed what by hand.
+create table audit (
+    id            integer primary key autoincrement,
+    at            integer not null,
+    uid           integer,
+    act           text    not null,
+    subject       text    not null,
+    reason        text
+);

@@ -1,0 +1,281 @@
+//! What an attempt came to, and what follows from it, in one member of a transaction.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use scanrelay::plugin::Verdict;
+use scanrelay::{Event, Timestamp};
+
+use super::insert::insert_job;
+use super::{Store, StoreError, lane};
+use crate::daemon::job::plan::{Change, Closed, Plan, View, advance};
+use crate::daemon::job::{Ending, Job, Next, Phase, State, Written};
+use crate::daemon::verdict::Vote;
+
+/// The attempt that is over.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// What came of it, in one line.
+    pub result: String,
+    /// The run's log.
+    pub log: Option<Vec<u8>>,
+    /// What it wrote into the registry.
+    pub written: Vec<Written>,
+}
+
+/// Whether the outcome was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    Yes,
+    /// The lease was lost: somebody else has the job, or it has ended. The outcome is dropped.
+    Lost,
+}
+
+impl Store {
+    /// Stores what becomes of a job, and everything that follows from it.
+    pub async fn settle(&self, job: &Job, next: Next, attempt: Attempt, now: Timestamp) -> Result<Settled, StoreError> {
+        let (id, token) = (job.id, job.token);
+        let (registry, subject) = (job.event.registry.clone(), job.event.subject());
+        self.write(move |connection| {
+            if !holds(connection, id, token)? {
+                return Ok(Settled::Lost);
+            }
+            record(connection, id, token, &attempt, now)?;
+            for written in &attempt.written {
+                connection
+                    .prepare_cached(
+                        "insert into written (registry, subject, key, value, job, written_at) values (?1, ?2, ?3, ?4, ?5, ?6)",
+                    )?
+                    .execute(params![registry, subject, written.key, written.value, id, now.as_millis()])?;
+            }
+            apply(connection, id, &next, now)?;
+            Ok(Settled::Yes)
+        })
+        .await
+    }
+
+    /// Keeps what a plugin saved. `false`: the lease was lost.
+    pub async fn checkpoint(&self, job: i64, token: i64, data: String) -> Result<bool, StoreError> {
+        self.write(move |connection| {
+            let rows = connection
+                .prepare_cached("update job set checkpoint = ?3 where id = ?1 and token = ?2 and state = 'due'")?
+                .execute(params![job, token, data])?;
+            Ok(rows == 1)
+        })
+        .await
+    }
+}
+
+fn holds(connection: &Connection, id: i64, token: i64) -> Result<bool, StoreError> {
+    let query =
+        "select exists (select 1 from job where id = ?1 and token = ?2 and state = 'due' and claimed_at is not null)";
+    Ok(connection.prepare_cached(query)?.query_row(params![id, token], |row| row.get(0))?)
+}
+
+fn record(connection: &Connection, id: i64, token: i64, attempt: &Attempt, now: Timestamp) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "insert or replace into attempt (job, token, claimed_at, ended_at, result, log)
+             select id, ?2, claimed_at, ?3, ?4, ?5 from job where id = ?1",
+        )?
+        .execute(params![id, token, now.as_millis(), attempt.result, attempt.log])?;
+    Ok(())
+}
+
+fn apply(connection: &Connection, id: i64, next: &Next, now: Timestamp) -> Result<(), StoreError> {
+    let release = |at: Timestamp, attempts: i64, deferrals: i64| {
+        connection
+            .prepare_cached(
+                "update job set due_at = ?2, claimed_at = null, attempts = attempts - ?3, deferrals = deferrals + ?4 where id = ?1",
+            )?
+            .execute(params![id, at.as_millis(), attempts, deferrals])
+            .map_err(StoreError::from)
+    };
+    match next {
+        Next::Release => {
+            release(now, 1, 0)?;
+        }
+        Next::Retry { at, counted, .. } => {
+            if let Some(lane) = lane_of(connection, id)?
+                && lane::is_overtaken(connection, &lane, id)?
+            {
+                let delivery = end_job(connection, id, &Ending::Superseded, now)?;
+                return follow(connection, delivery, now);
+            }
+            release(*at, i64::from(!counted), i64::from(!counted))?;
+        }
+        Next::End(ending) => {
+            let delivery = end_job(connection, id, ending, now)?;
+            follow(connection, delivery, now)?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends a job and lets its lane move up. What follows for the delivery is the caller's to ask.
+pub(super) fn end_job(connection: &Connection, id: i64, ending: &Ending, now: Timestamp) -> Result<i64, StoreError> {
+    let (delivery, lane): (i64, Option<String>) = connection
+        .prepare_cached(
+            "update job set state = ?2, outcome = ?3, ended_at = ?4, claimed_at = null where id = ?1 returning delivery, lane",
+        )?
+        .query_row(params![id, ending.state().word(), serde_json::to_string(ending)?, now.as_millis()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    if let Some(lane) = lane
+        && !matches!(ending, Ending::Confirmed)
+    {
+        // A confirmed promotion keeps its place: its actions come next, before the lane moves up.
+        lane::move_up(connection, &lane, now)?;
+    }
+    Ok(delivery)
+}
+
+/// Applies what follows from where the delivery's jobs stand, until nothing follows.
+pub(super) fn follow(connection: &Connection, delivery: i64, now: Timestamp) -> Result<(), StoreError> {
+    let Some(open) = Open::load(connection, delivery)? else { return Ok(()) };
+    // Each step ends a job, makes one that was missing, or closes: a few steps per job at most.
+    for _ in 0..1000 {
+        let jobs = views(connection, delivery, open.round)?;
+        let verdict = verdict(connection, delivery, open.round)?;
+        let changes = advance(&open.plan, &open.event, &jobs, verdict);
+        if changes.is_empty() {
+            break;
+        }
+        for change in changes {
+            open.apply(connection, change, now)?;
+        }
+    }
+    for lane in lanes(connection, delivery, open.round)? {
+        lane::move_up(connection, &lane, now)?;
+    }
+    Ok(())
+}
+
+/// Closes a delivery whose last open job was superseded from outside.
+pub(super) fn close_if_ended(connection: &Connection, delivery: i64, now: Timestamp) -> Result<(), StoreError> {
+    let Some(open) = Open::load(connection, delivery)? else { return Ok(()) };
+    let jobs = views(connection, delivery, open.round)?;
+    let verdict = verdict(connection, delivery, open.round)?;
+    for change in advance(&open.plan, &open.event, &jobs, verdict) {
+        if matches!(change, Change::Close(_)) {
+            open.apply(connection, change, now)?;
+        }
+    }
+    Ok(())
+}
+
+/// A delivery that has not ended.
+struct Open {
+    id: i64,
+    round: i64,
+    plan: Plan,
+    event: Event,
+}
+
+impl Open {
+    fn load(connection: &Connection, id: i64) -> Result<Option<Self>, StoreError> {
+        let row: Option<(i64, String, String)> = connection
+            .prepare_cached(
+                "select round, plan, event from delivery where id = ?1 and state = 'open' and plan is not null",
+            )?
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((round, plan, event)) = row else { return Ok(None) };
+        Ok(Some(Self { id, round, plan: serde_json::from_str(&plan)?, event: serde_json::from_str(&event)? }))
+    }
+
+    fn apply(&self, connection: &Connection, change: Change, now: Timestamp) -> Result<(), StoreError> {
+        match change {
+            Change::Create(job) => insert_job(connection, self.id, self.round, &job, now).map(drop),
+            Change::Release(job) => {
+                connection
+                    .prepare_cached("update job set state = 'waiting' where id = ?1 and state = 'held'")?
+                    .execute([job])?;
+                Ok(())
+            }
+            Change::Skip(job, reason) => end_job(connection, job, &Ending::Skipped { reason }, now).map(drop),
+            Change::Verdict(verdict, votes) => self.store_verdict(connection, verdict, &votes, now),
+            Change::Close(closed) => self.close(connection, &closed, now),
+        }
+    }
+
+    fn store_verdict(
+        &self,
+        connection: &Connection,
+        verdict: Verdict,
+        votes: &[Vote],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        connection
+            .prepare_cached(
+                "insert into verdict (delivery, round, registry, subject, verdict, votes, policy, configuration, settled_at)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                self.id,
+                self.round,
+                self.event.registry,
+                self.event.subject(),
+                verdict.to_string(),
+                serde_json::to_string(votes)?,
+                serde_json::to_string(&self.plan.policy)?,
+                self.plan.configuration,
+                now.as_millis(),
+            ])?;
+        Ok(())
+    }
+
+    fn close(&self, connection: &Connection, closed: &Closed, now: Timestamp) -> Result<(), StoreError> {
+        let (state, reason) = match closed {
+            Closed::Done => ("done", None),
+            Closed::Ignored(reason) => ("ignored", Some(reason)),
+            Closed::Dead(reason) => ("dead", Some(reason)),
+        };
+        connection
+            .prepare_cached("update delivery set state = ?2, reason = ?3, ended_at = ?4 where id = ?1")?
+            .execute(params![self.id, state, reason, now.as_millis()])?;
+        connection
+            .prepare_cached("update pending set open = open - 1 where registry = ?1")?
+            .execute([&self.event.registry])?;
+        Ok(())
+    }
+}
+
+fn views(connection: &Connection, delivery: i64, round: i64) -> Result<Vec<View>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "select id, phase, name, state, outcome from job where delivery = ?1 and round = ?2 order by id",
+    )?;
+    let mut rows = statement.query(params![delivery, round])?;
+    let mut views = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (phase, state): (String, String) = (row.get(1)?, row.get(3)?);
+        let outcome: Option<String> = row.get(4)?;
+        views.push(View {
+            id: row.get(0)?,
+            phase: Phase::from_word(&phase).ok_or(rusqlite::Error::InvalidQuery)?,
+            name: row.get(2)?,
+            state: State::from_word(&state).ok_or(rusqlite::Error::InvalidQuery)?,
+            ending: outcome.map(|text| serde_json::from_str(&text)).transpose()?,
+        });
+    }
+    Ok(views)
+}
+
+fn verdict(connection: &Connection, delivery: i64, round: i64) -> Result<Option<Verdict>, StoreError> {
+    let word: Option<String> = connection
+        .prepare_cached("select verdict from verdict where delivery = ?1 and round = ?2")?
+        .query_row(params![delivery, round], |row| row.get(0))
+        .optional()?;
+    Ok(word.map(|word| serde_json::from_value(word.into())).transpose()?)
+}
+
+fn lane_of(connection: &Connection, job: i64) -> Result<Option<String>, StoreError> {
+    Ok(connection.prepare_cached("select lane from job where id = ?1")?.query_row([job], |row| row.get(0))?)
+}
+
+fn lanes(connection: &Connection, delivery: i64, round: i64) -> Result<Vec<String>, StoreError> {
+    let query = "select distinct lane from job where delivery = ?1 and round = ?2 and lane is not null";
+    let lanes = connection
+        .prepare_cached(query)?
+        .query_map(params![delivery, round], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(lanes)
+}

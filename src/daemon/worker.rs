@@ -1,0 +1,114 @@
+//! The worker: claims what is due for the slots that are free, lets it be done, and stores what came of it.
+//!
+//! It never polls: it sleeps until the next due job, a wake, the end of a job, or the shutdown.
+
+mod attempt;
+mod slots;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::clock::Clock;
+use super::effects::Effects;
+use super::job::Schedule;
+use super::store::{Claimed, Store};
+use attempt::{Ended, Work};
+pub use slots::Limits;
+use slots::Slots;
+
+/// After a write that failed, for instance on a full disk, the store is left alone for this long.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Everything that a worker works with.
+pub struct Worker<E> {
+    pub store: Store,
+    pub effects: Arc<E>,
+    pub clock: Clock,
+    /// Told when something new is due.
+    pub wake: Arc<Notify>,
+    pub schedule: Schedule,
+    pub limits: Limits,
+    /// How long running jobs may go on after the shutdown began.
+    pub shutdown_grace: Duration,
+}
+
+impl<E: Effects> Worker<E> {
+    /// Works until `shutdown`, then waits for running jobs, then stops them.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut slots = Slots::new(&self.limits, &self.known_queues().await);
+        let mut running: JoinSet<Ended> = JoinSet::new();
+        let stop = CancellationToken::new();
+        while !shutdown.is_cancelled() {
+            let pause = match self.store.claim(slots.wants(), slots.free_runs(), self.clock.now()).await {
+                Ok(Claimed { jobs, next_due }) => {
+                    for job in jobs {
+                        slots.take(&job);
+                        let work = Work {
+                            store: self.store.clone(),
+                            effects: Arc::clone(&self.effects),
+                            clock: self.clock,
+                            schedule: self.schedule,
+                            stop: stop.clone(),
+                        };
+                        running.spawn(work.carry_out(job));
+                    }
+                    next_due.map(|at| self.clock.until(at))
+                }
+                Err(error) => {
+                    error!(%error, "nothing could be claimed");
+                    Some(STORE_PAUSE)
+                }
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = self.wake.notified() => {}
+                Some(ended) = running.join_next() => slots.release(ended),
+                () = sleep(pause) => {}
+            }
+            while let Some(ended) = running.try_join_next() {
+                slots.release(ended);
+            }
+        }
+        self.drain(running, &stop).await;
+    }
+
+    async fn known_queues(&self) -> Vec<String> {
+        loop {
+            match self.store.queues().await {
+                Ok(queues) => return queues,
+                Err(error) => {
+                    error!(%error, "the queues could not be read");
+                    time::sleep(STORE_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn drain(&self, mut running: JoinSet<Ended>, stop: &CancellationToken) {
+        if !running.is_empty() {
+            info!(running = running.len(), grace = ?self.shutdown_grace, "waiting for running jobs");
+        }
+        let all_ended = async { while running.join_next().await.is_some() {} };
+        if time::timeout(self.shutdown_grace, all_ended).await.is_err() {
+            warn!(
+                running = running.len(),
+                "stopping jobs that did not end in time; they are due again at the next start"
+            );
+            stop.cancel();
+            while running.join_next().await.is_some() {}
+        }
+    }
+}
+
+async fn sleep(pause: Option<Duration>) {
+    match pause {
+        Some(pause) => time::sleep(pause).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,133 @@
+//! One attempt of one job, from the claim to the stored outcome.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::STORE_PAUSE;
+use crate::daemon::clock::Clock;
+use crate::daemon::effects::{Effect, Effects, Saved};
+use crate::daemon::job::{self, Ending, Job, Next, Outcome, Phase, Schedule};
+use crate::daemon::store::{Attempt, Settled, Store, StoreError};
+
+/// What an attempt is carried out with.
+pub(super) struct Work<E> {
+    pub(super) store: Store,
+    pub(super) effects: Arc<E>,
+    pub(super) clock: Clock,
+    pub(super) schedule: Schedule,
+    pub(super) stop: CancellationToken,
+}
+
+/// An attempt that is over.
+pub(super) struct Ended {
+    pub(super) queue: String,
+    pub(super) phase: Phase,
+    pub(super) unreachable: bool,
+}
+
+impl<E: Effects> Work<E> {
+    pub(super) async fn carry_out(self, job: Job) -> Ended {
+        let started = time::Instant::now();
+        let effect = match job::overdrawn(&job, &self.schedule) {
+            Some(reason) => Outcome::Refused(reason).into(),
+            None => self.effect(&job).await,
+        };
+        let Effect { outcome, log } = effect;
+        let unreachable = matches!(outcome, Outcome::Unreachable { .. });
+        let written = match &outcome {
+            Outcome::Told(written) => written.clone(),
+            _ => Vec::new(),
+        };
+        let next = job::next(&job, outcome, self.clock.now(), &self.schedule);
+        tell_log(&job, &next, started.elapsed());
+        self.settle(&job, next.clone(), Attempt { result: in_words(&next), log, written }).await;
+        Ended { queue: job.queue, phase: job.phase, unreachable }
+    }
+
+    /// Lets it be done, and commits what the plugin saves meanwhile.
+    async fn effect(&self, job: &Job) -> Effect {
+        if job.phase != Phase::Run {
+            return self.effects.tell(job, self.stop.clone()).await;
+        }
+        let (saved, mut saves) = mpsc::channel::<Saved>(1);
+        let run = self.effects.run(job, saved, self.stop.clone());
+        tokio::pin!(run);
+        loop {
+            tokio::select! {
+                effect = &mut run => return effect,
+                Some(Saved { data, committed }) = saves.recv() => {
+                    let stored = self.store.checkpoint(job.id, job.token, data.to_string()).await;
+                    if let Err(error) = &stored {
+                        warn!(job = job.id, %error, "a checkpoint was not stored");
+                    }
+                    // The plugin may have ended without waiting for the answer.
+                    let _ = committed.send(stored.unwrap_or(false));
+                }
+            }
+        }
+    }
+
+    /// An outcome is worth waiting for the disk: what is not stored would be done again.
+    async fn settle(&self, job: &Job, next: Next, attempt: Attempt) {
+        loop {
+            match self.store.settle(job, next.clone(), attempt.clone(), self.clock.now()).await {
+                Ok(Settled::Yes) => return,
+                Ok(Settled::Lost) => {
+                    return warn!(job = job.id, delivery = job.delivery, "the lease was lost, the outcome is dropped");
+                }
+                Err(error @ (StoreError::Closed | StoreError::Unreadable(_))) => {
+                    return error!(job = job.id, %error, "the outcome could not be stored");
+                }
+                Err(error) => {
+                    error!(job = job.id, %error, "the outcome could not be stored, trying again");
+                    tokio::select! {
+                        () = time::sleep(STORE_PAUSE) => {}
+                        () = self.stop.cancelled() => return,
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn in_words(next: &Next) -> String {
+    match next {
+        Next::Release => "stopped by the shutdown, due again".to_owned(),
+        Next::Retry { reason, counted: true, .. } => format!("failed: {reason}"),
+        Next::Retry { reason, .. } => format!("try later: {reason}"),
+        Next::End(Ending::Concluded { .. }) => "result".to_owned(),
+        Next::End(Ending::Confirmed) => "confirmed".to_owned(),
+        Next::End(Ending::NotConfirmed { reason }) => format!("not confirmed: {reason}"),
+        Next::End(Ending::Told) => "told".to_owned(),
+        Next::End(Ending::Dead { reason }) => format!("dead: {reason}"),
+        Next::End(Ending::Superseded) => "superseded".to_owned(),
+        Next::End(Ending::Skipped { reason }) => format!("skipped: {reason}"),
+    }
+}
+
+fn tell_log(job: &Job, next: &Next, took: std::time::Duration) {
+    let (delivery, id, phase, name) = (job.delivery, job.id, job.phase.word(), job.name.as_str());
+    let (attempt, duration_ms) = (job.attempts, took.as_millis());
+    let result = in_words(next);
+    match next {
+        Next::End(Ending::Dead { .. }) => {
+            error!(
+                delivery,
+                job = id,
+                phase,
+                name,
+                attempt,
+                duration_ms,
+                "{result}; after mending: scanrelay jobs retry {id}"
+            );
+        }
+        Next::Retry { at, .. } => {
+            warn!(delivery, job = id, phase, name, attempt, duration_ms, due_at = at.as_millis(), "{result}");
+        }
+        _ => info!(delivery, job = id, phase, name, attempt, duration_ms, "{result}"),
+    }
+}

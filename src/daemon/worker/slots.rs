@@ -1,0 +1,102 @@
+//! Who may start how much: slots per plugin, per registry, and for all runs together.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::task::JoinError;
+use tracing::{error, warn};
+
+use super::attempt::Ended;
+use crate::daemon::job::{Job, Phase, plugin_queue, registry_queue};
+use crate::daemon::store::Want;
+
+/// Slots and leases of the configured queues.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Runs of all plugins together.
+    pub runs: u32,
+    /// By plugin: runs at a time, and how long one may hold its lease.
+    pub plugins: BTreeMap<String, (u32, Duration)>,
+    /// By registry: requests at a time, and the lease of one.
+    pub registries: BTreeMap<String, (u32, Duration)>,
+    /// After so many failures in a row a registry is probed by one job at a time.
+    pub probe_after: u32,
+}
+
+pub(super) struct Slots {
+    queues: BTreeMap<String, Queue>,
+    runs: u32,
+    running: u32,
+    probe_after: u32,
+}
+
+struct Queue {
+    slots: u32,
+    taken: u32,
+    lease: Duration,
+    failures: u32,
+}
+
+/// The lease of a job whose plugin or registry is not configured any more: it is ended, not worked on.
+const ORPHAN_LEASE: Duration = Duration::from_secs(30);
+
+impl Slots {
+    /// The configured queues, and those that only old jobs know.
+    pub(super) fn new(limits: &Limits, known: &[String]) -> Self {
+        let queue = |(slots, lease): (u32, Duration)| Queue { slots, taken: 0, lease, failures: 0 };
+        let plugins = limits.plugins.iter().map(|(name, limit)| (plugin_queue(name), queue(*limit)));
+        let registries = limits.registries.iter().map(|(name, limit)| (registry_queue(name), queue(*limit)));
+        let mut queues: BTreeMap<String, Queue> = plugins.chain(registries).collect();
+        for name in known {
+            queues.entry(name.clone()).or_insert_with(|| queue((1, ORPHAN_LEASE)));
+        }
+        Self { queues, runs: limits.runs, running: 0, probe_after: limits.probe_after }
+    }
+
+    /// Every queue with a free slot.
+    pub(super) fn wants(&self) -> Vec<Want> {
+        let free = |queue: &Queue| {
+            let slots = if queue.failures >= self.probe_after { queue.slots.min(1) } else { queue.slots };
+            slots.saturating_sub(queue.taken)
+        };
+        let wants = self.queues.iter().map(|(name, queue)| Want {
+            queue: name.clone(),
+            slots: free(queue),
+            lease: queue.lease,
+        });
+        wants.filter(|want| want.slots > 0).collect()
+    }
+
+    pub(super) fn free_runs(&self) -> u32 {
+        self.runs.saturating_sub(self.running)
+    }
+
+    pub(super) fn take(&mut self, job: &Job) {
+        if let Some(queue) = self.queues.get_mut(&job.queue) {
+            queue.taken += 1;
+        }
+        self.running += u32::from(job.phase == Phase::Run);
+    }
+
+    pub(super) fn release(&mut self, ended: Result<Ended, JoinError>) {
+        let ended = match ended {
+            Ok(ended) => ended,
+            // Its lease will end and give the job back; its slot stays taken, so that it cannot take the others along.
+            Err(error) => return error!(%error, "a job's task broke"),
+        };
+        self.running = self.running.saturating_sub(u32::from(ended.phase == Phase::Run));
+        let Some(queue) = self.queues.get_mut(&ended.queue) else { return };
+        queue.taken = queue.taken.saturating_sub(1);
+        if ended.phase == Phase::Run {
+            return;
+        }
+        queue.failures = if ended.unreachable { queue.failures.saturating_add(1) } else { 0 };
+        if queue.failures == self.probe_after {
+            warn!(
+                queue = ended.queue,
+                failures = queue.failures,
+                "the registry keeps failing: probing it with one job at a time"
+            );
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Requests to registries, over HTTP and nothing else: one client per registry, to its configured origin only.
+//!
+//! Redirects are not followed, environment proxies are not used, answers are read up to a limit, and the credentials are
+//! added here, where the origin is fixed.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SERVER};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, Proxy, Response};
+use scanrelay::Secret;
+use scanrelay::registry::{Exchange, Request};
+use url::Url;
+
+/// `Retry-After` counts up to this.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
+
+/// How to reach one registry.
+pub struct Target {
+    /// The registry's name, for messages.
+    pub name: String,
+    /// Scheme, host, port, and perhaps a path under which the registry lives.
+    pub url: Url,
+    pub credentials: Vec<(&'static str, Secret)>,
+    pub timeout: Duration,
+    pub max_answer: usize,
+    /// PEM of a private certificate authority; the system's are trusted otherwise.
+    pub authority: Option<Vec<u8>>,
+    pub proxy: Option<Url>,
+}
+
+/// A client for one registry.
+pub struct Writeback {
+    client: Client,
+    base: String,
+    headers: HeaderMap,
+    max_answer: usize,
+}
+
+/// A request without a usable answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{request}: {cause}")]
+pub struct Unreachable {
+    request: String,
+    cause: String,
+}
+
+/// A client that cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("registries.{name}: {cause}")]
+pub struct BadTarget {
+    name: String,
+    cause: String,
+}
+
+/// An answer, and when the registry wants to be asked again.
+pub struct Answer {
+    pub exchange: Exchange,
+    pub retry_after: Option<Duration>,
+    /// The answering server's name for itself.
+    pub server: Option<String>,
+}
+
+impl Writeback {
+    pub fn new(target: &Target) -> Result<Self, BadTarget> {
+        let bad = |cause: String| BadTarget { name: target.name.clone(), cause };
+        let mut headers = HeaderMap::new();
+        for (name, secret) in &target.credentials {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad(format!("{name} is no header name")))?;
+            let mut value = HeaderValue::from_bytes(secret.expose()).map_err(|_| {
+                bad("a credential has bytes that no header can carry: check for a line feed in it".to_owned())
+            })?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        let mut client = Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .timeout(target.timeout)
+            .connect_timeout(target.timeout.min(Duration::from_secs(10)))
+            .user_agent(concat!("scanrelay/", env!("CARGO_PKG_VERSION")));
+        if let Some(pem) = &target.authority {
+            let certificates = reqwest::Certificate::from_pem_bundle(pem)
+                .map_err(|_| bad("ca_file holds no PEM certificate".to_owned()))?;
+            client = client.tls_certs_only(certificates);
+        }
+        if let Some(proxy) = &target.proxy {
+            client = client.proxy(Proxy::all(proxy.clone()).map_err(|_| bad("proxy is no proxy's URL".to_owned()))?);
+        }
+        Ok(Self {
+            client: client.build().map_err(|error| bad(words(&error)))?,
+            base: target.url.as_str().trim_end_matches('/').to_owned(),
+            headers,
+            max_answer: target.max_answer,
+        })
+    }
+
+    /// Sends one request and reads its answer.
+    pub async fn send(&self, request: &Request) -> Result<Answer, Unreachable> {
+        let unreachable = |cause: String| Unreachable { request: request.to_string(), cause };
+        let method = Method::from_bytes(request.method.as_bytes())
+            .map_err(|_| unreachable("it is no HTTP method".to_owned()))?;
+        let mut sent =
+            self.client.request(method, format!("{}{}", self.base, request.path)).headers(self.headers.clone());
+        if let Some(body) = &request.body {
+            sent = sent.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        let answer = sent.send().await.map_err(|error| unreachable(words(&error)))?;
+        let status = answer.status().as_u16();
+        let retry_after = retry_after(answer.headers());
+        let server = answer.headers().get(SERVER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let body = self.read(answer).await.map_err(unreachable)?;
+        Ok(Answer { exchange: Exchange::new(request.clone(), status, body), retry_after, server })
+    }
+
+    async fn read(&self, mut answer: Response) -> Result<Bytes, String> {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| words(&error))? {
+            if body.len() + chunk.len() > self.max_answer {
+                return Err(format!("the answer is longer than {} bytes", self.max_answer));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+}
+
+/// Seconds only (RFC 9110 section 10.2.3): a date would need the registry's clock to agree with ours.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
+}
+
+/// The last cause says what happened; the URL stays out, it may hold what a log should not.
+fn words(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    if cause.source().is_none() && std::ptr::addr_eq(cause, error) {
+        "the request failed".to_owned()
+    } else {
+        cause.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests;
