@@ -5,6 +5,8 @@ mod clock;
 mod effects;
 mod job;
 mod server;
+#[cfg(test)]
+mod simulation;
 mod store;
 mod verdict;
 mod worker;

@@ -136,11 +136,15 @@ pub(super) fn follow(connection: &Connection, delivery: i64, now: Timestamp) -> 
         let jobs = views(connection, delivery, open.round)?;
         let verdict = verdict(connection, delivery, open.round)?;
         let changes = advance(&open.plan, &open.event, &jobs, verdict);
+        let ended = changes.iter().any(|change| matches!(change, Change::Close(_)));
         if changes.is_empty() {
             break;
         }
         for change in changes {
             open.apply(connection, change, now)?;
+        }
+        if ended {
+            break;
         }
     }
     for lane in lanes(connection, delivery, open.round)? {
@@ -229,9 +233,14 @@ impl Open {
             Closed::Ignored(reason) => ("ignored", Some(reason)),
             Closed::Dead(reason) => ("dead", Some(reason)),
         };
-        connection
-            .prepare_cached("update delivery set state = ?2, reason = ?3, ended_at = ?4 where id = ?1")?
+        let closed = connection
+            .prepare_cached(
+                "update delivery set state = ?2, reason = ?3, ended_at = ?4 where id = ?1 and state = 'open'",
+            )?
             .execute(params![self.id, state, reason, now.as_millis()])?;
+        if closed == 0 {
+            return Ok(());
+        }
         connection
             .prepare_cached("update pending set open = open - 1 where registry = ?1")?
             .execute([&self.event.registry])?;
