@@ -4,6 +4,7 @@ mod admin;
 mod clock;
 mod effects;
 mod job;
+mod runner;
 mod server;
 #[cfg(test)]
 mod simulation;

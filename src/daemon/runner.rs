@@ -1,0 +1,136 @@
+//! Runs one plugin process by the contract, and knows nothing of jobs, stores and registries.
+//!
+//! A plugin that fails, hangs, floods or leaves processes behind is a value, [`Run`], never an `Err`. Whatever happens,
+//! also when the future of [`run`] is dropped, no process, zombie, descriptor or folder stays behind.
+//!
+//! The way of a run: [`Workdir`] is made, [`Group`] is started, [`attend`](watch::attend) waits while [`Listener`] reads,
+//! [`family`] ends whoever is left, and [`conclude`](conclude::conclude) says what it came to.
+
+mod checkpoint;
+mod conclude;
+mod family;
+mod group;
+mod leftovers;
+mod listen;
+mod log;
+mod mask;
+mod pipe;
+mod process;
+mod record;
+mod result_file;
+mod spec;
+mod sweep;
+mod watch;
+mod workdir;
+
+use std::io;
+
+use rustix::fs::Mode;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior, umask};
+use scanrelay::plugin::Conclusion;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+pub use leftovers::{Leftover, end_leftovers};
+pub use spec::{Output, Spec, Word};
+
+use conclude::{Exit, conclude};
+use group::Group;
+use listen::Listener;
+use mask::Mask;
+use record::Record;
+use workdir::Workdir;
+
+/// What one attempt came to.
+#[derive(Debug)]
+pub struct Run {
+    /// How it ended.
+    pub end: End,
+    /// What it printed beside the contract's lines, secrets masked, up to the cap; then the runner's own remarks.
+    pub log: Vec<u8>,
+    /// How many bytes of log were read and not kept.
+    pub dropped: u64,
+}
+
+/// How an attempt ended.
+#[derive(Debug, PartialEq)]
+pub enum End {
+    /// It kept the contract, and this is its word.
+    Concluded(Conclusion),
+    /// It asks to be tried again later.
+    TryLater,
+    /// It broke the contract or said that it failed: why, in one printable line.
+    Failed(String),
+    /// It ran longer than its timeout and was ended.
+    TimedOut,
+    /// The cancel token ended it.
+    Cancelled,
+    /// It could not be started: why, and the cure, in one printable line.
+    NotStarted(String),
+}
+
+/// What a plugin says while it runs.
+#[derive(Debug)]
+pub enum Note {
+    /// How far it is. Lost when nobody has room for it: a plugin is never slowed down for the sake of a display.
+    Progress { message: String, percent: Option<f64> },
+    /// To be committed. The plugin's further lines wait for the answer; a dropped sender means no.
+    Checkpoint { data: serde_json::Value, committed: oneshot::Sender<bool> },
+}
+
+/// Runs the plugin once. Returns when it and everything it started are gone.
+pub async fn run(spec: Spec, cancel: CancellationToken, notes: mpsc::Sender<Note>) -> Run {
+    if cancel.is_cancelled() {
+        return Run::without_output(End::Cancelled);
+    }
+    // Declared before the group: locals are dropped in reverse order, and the folder goes after those who write to it.
+    let (workdir, document) = match make_workdir(&spec).await {
+        Ok(made) => made,
+        Err(reason) => return Run::without_output(End::NotStarted(reason)),
+    };
+    let (mut group, pipes) = match Group::start(spec.command(&workdir), &spec.invocation.run.id) {
+        Ok(started) => started,
+        Err(error) => return Run::without_output(End::NotStarted(spec.why_not_started(&error))),
+    };
+    let record = Record::new(&spec, Mask::new(&spec.secrets), notes);
+    let mut listener = Listener::new(pipes.stdout, pipes.stderr, record);
+    let cut = watch::attend(&group, pipes.stdin, &document, &mut listener, &workdir, &spec, &cancel).await;
+    watch::bury(&group, &mut listener, &workdir, cut).await;
+    let exit = Exit::of(cut.map(|(cut, _)| cut), group.reap());
+    drop(group);
+    let mut record = listener.into_record();
+    if let Output::Jsonl = spec.output {
+        result_file::take(&mut record, &workdir).await;
+    }
+    let (said, log, dropped) = record.end();
+    workdir.remove().await;
+    Run { end: conclude(exit, said, &spec.output), log, dropped }
+}
+
+/// Makes the working directory away from the runtime's threads: the body may be large and the disk slow.
+async fn make_workdir(spec: &Spec) -> Result<(Workdir, Vec<u8>), String> {
+    let document =
+        serde_json::to_vec(&spec.invocation).map_err(|error| format!("the input has no JSON form: {error}"))?;
+    let (root, run, body) = (spec.work_root.clone(), spec.invocation.run.clone(), spec.body.clone());
+    let made = tokio::task::spawn_blocking(move || {
+        Workdir::create(&root, &run.id, run.attempt, &document, &body).map(|workdir| (workdir, document))
+    });
+    made.await.unwrap_or_else(|error| Err(format!("the working directory was not made: {error}")))
+}
+
+impl Run {
+    fn without_output(end: End) -> Self {
+        Self { end, log: Vec::new(), dropped: 0 }
+    }
+}
+
+/// Keeps other users out of the daemon's memory and files: not dumpable (no core files, no ptrace, no `/proc/PID/environ`),
+/// umask 077. Called once, by main.
+pub fn harden() -> io::Result<()> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    umask(Mode::RWXG | Mode::RWXO);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

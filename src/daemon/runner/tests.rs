@@ -1,0 +1,152 @@
+//! The runner against real programs. Nothing here sleeps: a test waits for a plugin's own word.
+
+mod contract;
+mod endings;
+mod leaving;
+mod surroundings;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use scanrelay::plugin::{Conclusion, Invocation, PluginKind, Run as RunId, Severity, Status, Verdict};
+use scanrelay::{Event, EventKind, Secret, Timestamp};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+
+const SAFE: &str = r#"echo '{"type":"result","verdict":"safe"}';"#;
+
+/// A folder to work in and the spec of a shell script.
+struct Stage {
+    root: TempDir,
+    store: String,
+    spec: Spec,
+}
+
+impl Stage {
+    fn new(script: &str) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let store: String = root.path().to_string_lossy().chars().filter(char::is_ascii_alphanumeric).collect();
+        let run = RunId::new(format!("{store}-7"), 1, Timestamp::from_millis(0));
+        let spec = Spec {
+            name: "sample".to_owned(),
+            kind: PluginKind::Scanner,
+            program: PathBuf::from("/bin/sh"),
+            args: vec!["-c".to_owned(), script.to_owned()],
+            output: Output::Jsonl,
+            fail_on: Severity::High,
+            timeout: Duration::from_mins(1),
+            grace: Duration::from_secs(30),
+            log_cap: 64 * 1024,
+            env: Vec::new(),
+            secrets: Vec::new(),
+            path: "/usr/bin:/bin".to_owned(),
+            lang: "C.UTF-8".to_owned(),
+            work_root: root.path().join("work"),
+            invocation: Invocation::new(run, "sample", Event::new(EventKind::ScanRequest, "verta")),
+            body: Bytes::from_static(b"{\"raw\":true}"),
+        };
+        Self { root, store, spec }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Spec)) -> Self {
+        change(&mut self.spec);
+        self
+    }
+
+    fn workdir(&self) -> PathBuf {
+        let run = &self.spec.invocation.run;
+        self.spec.work_root.canonicalize().unwrap().join(format!("{}.{}", run.id, run.attempt))
+    }
+
+    /// Starts the run in a task; `notes` hears it.
+    fn start(&self) -> Started {
+        let (sender, notes) = mpsc::channel(16);
+        let cancel = CancellationToken::new();
+        let task = tokio::spawn(run(self.spec.clone(), cancel.clone(), sender));
+        Started { task, cancel, notes }
+    }
+
+    /// Runs to the end, committing every checkpoint, and leaves nothing in the work folder.
+    async fn run(&self) -> Run {
+        let run = self.start().end().await;
+        self.assert_clean();
+        run
+    }
+
+    fn assert_clean(&self) {
+        let left: Vec<_> = self.spec.work_root.read_dir().into_iter().flatten().collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+struct Started {
+    task: tokio::task::JoinHandle<Run>,
+    cancel: CancellationToken,
+    notes: mpsc::Receiver<Note>,
+}
+
+impl Started {
+    /// The next progress message.
+    async fn progress(&mut self) -> String {
+        match self.notes.recv().await {
+            Some(Note::Progress { message, .. }) => message,
+            other => panic!("no progress: {other:?}"),
+        }
+    }
+
+    /// The next checkpoint, not answered yet.
+    async fn checkpoint(&mut self) -> (serde_json::Value, oneshot::Sender<bool>) {
+        match self.notes.recv().await {
+            Some(Note::Checkpoint { data, committed }) => (data, committed),
+            other => panic!("no checkpoint: {other:?}"),
+        }
+    }
+
+    async fn end(mut self) -> Run {
+        while let Some(note) = self.notes.recv().await {
+            if let Note::Checkpoint { committed, .. } = note {
+                let _ = committed.send(true);
+            }
+        }
+        self.task.await.unwrap()
+    }
+}
+
+fn scan(verdict: Verdict) -> End {
+    End::Concluded(Conclusion::Scan { verdict, summary: None, url: None, findings: Vec::new(), more_findings: 0 })
+}
+
+fn action(status: Status) -> End {
+    End::Concluded(Conclusion::Action { status, summary: None, url: None })
+}
+
+fn failed(why: &str) -> End {
+    End::Failed(why.to_owned())
+}
+
+fn text(run: &Run) -> String {
+    String::from_utf8_lossy(&run.log).into_owned()
+}
+
+/// A line of progress, in shell.
+fn say(message: &str) -> String {
+    format!(r#"echo "{{\"type\":\"progress\",\"message\":\"{message}\"}}";"#)
+}
+
+/// Whether that process runs. One that is dead and waits for init to reap it does not.
+fn runs(pid: &str) -> bool {
+    super::process::Process::look(rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap()).is_some()
+}
+
+/// Whether there is a process of that number, dead or alive.
+fn exists(pid: &str) -> bool {
+    Path::new("/proc").join(pid).exists()
+}
+
+fn secret(bytes: &[u8]) -> (String, Secret) {
+    ("TOKEN".to_owned(), Secret::new(bytes).unwrap())
+}

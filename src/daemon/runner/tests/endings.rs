@@ -1,0 +1,124 @@
+//! How a run ends that does not end by itself.
+
+use super::*;
+
+#[tokio::test]
+async fn a_timeout_ends_it() {
+    let stage = Stage::new("sleep 1000").with(|spec| spec.timeout = Duration::from_millis(200));
+    assert_eq!(stage.run().await.end, End::TimedOut);
+}
+
+#[tokio::test]
+async fn a_flood_does_not_drown_out_the_timeout() {
+    let stage = Stage::new("yes & yes >&2").with(|spec| spec.timeout = Duration::from_millis(200));
+    assert_eq!(stage.run().await.end, End::TimedOut);
+}
+
+#[tokio::test]
+async fn a_result_before_the_timeout_does_not_count() {
+    let stage = Stage::new(&format!("{SAFE} trap 'exit 0' TERM; sleep 1000 & wait"))
+        .with(|spec| spec.timeout = Duration::from_millis(200));
+    assert_eq!(stage.run().await.end, End::TimedOut);
+}
+
+#[tokio::test]
+async fn sigterm_comes_first_and_leaves_time_for_last_words() {
+    let stage = Stage::new(&format!("trap 'echo bye; exit 0' TERM; ({} exec sleep 1000) & wait", say("on")));
+    let mut started = stage.start();
+    started.progress().await;
+    started.cancel.cancel();
+    let run = started.end().await;
+    assert_eq!((text(&run).as_str(), run.end), ("bye\n", End::Cancelled));
+    stage.assert_clean();
+}
+
+#[tokio::test]
+async fn who_ignores_sigterm_is_killed_after_the_grace() {
+    let stage = Stage::new(&format!("trap '' TERM; {} sleep 1000 & wait; sleep 1000", say("$$")))
+        .with(|spec| spec.grace = Duration::from_millis(100));
+    let mut started = stage.start();
+    let pid = started.progress().await;
+    started.cancel.cancel();
+    let run = started.end().await;
+    assert_eq!(run.end, End::Cancelled);
+    assert!(!exists(&pid), "killed and reaped");
+    stage.assert_clean();
+}
+
+#[tokio::test]
+async fn children_get_the_rest_of_the_grace_when_their_leader_goes_first() {
+    let stage = Stage::new(&format!(
+        "(trap 'read -r _ < go; echo cleaned; exit' TERM; ({} exec sleep 1000) & wait) & wait",
+        say("on")
+    ));
+    std::fs::create_dir_all(&stage.spec.work_root).unwrap();
+    let mut started = stage.start();
+    started.progress().await;
+    let made = tokio::process::Command::from(mkfifo(&stage.workdir().join("go"))).status().await.unwrap();
+    assert!(made.success());
+    started.cancel.cancel();
+    // Opens when the child has begun to clean up, which is when its leader has had its SIGTERM too.
+    let go = stage.workdir().join("go");
+    tokio::task::spawn_blocking(move || std::fs::write(go, "\n")).await.unwrap().unwrap();
+    let run = started.end().await;
+    assert_eq!((text(&run).as_str(), run.end), ("cleaned\n", End::Cancelled));
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test needs a pipe with a name")]
+fn mkfifo(path: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new("/usr/bin/mkfifo");
+    command.arg(path);
+    command
+}
+
+#[tokio::test]
+async fn cancelled_before_the_start_is_not_started() {
+    let stage = Stage::new("echo started > ../started");
+    let started = stage.start();
+    started.cancel.cancel();
+    assert_eq!(started.end().await.end, End::Cancelled);
+    assert!(!stage.spec.work_root.join("started").exists());
+}
+
+#[tokio::test]
+async fn dropping_the_future_buries_the_whole_family() {
+    let stage = Stage::new(&format!(
+        "trap '' TERM; sleep 1000 & A=$!; setsid sleep 1000 & {} mkdir -m 0 shut; wait",
+        say("$$ $A $!")
+    ));
+    let (sender, mut notes) = mpsc::channel(1);
+    let message = {
+        let mut running = std::pin::pin!(run(stage.spec.clone(), CancellationToken::new(), sender));
+        tokio::select! {
+            run = &mut running => panic!("{run:?}"),
+            Some(Note::Progress { message, .. }) = notes.recv() => message,
+        }
+    };
+    let pids: Vec<&str> = message.split(' ').collect();
+    assert!(!exists(pids[0]), "the leader is reaped");
+    assert!(!runs(pids[1]), "its child is dead");
+    assert!(!runs(pids[2]), "its child in another session is dead");
+    stage.assert_clean();
+}
+
+#[tokio::test]
+async fn what_cannot_be_started_says_the_cure() {
+    let stage = Stage::new("");
+    let program = |name: &str| stage.root.path().join(name);
+    let check = async |path: PathBuf, reason: &str| {
+        let stage = Stage::new("").with(|spec| spec.program.clone_from(&path));
+        let reason = reason.replace("PROGRAM", path.to_str().unwrap());
+        assert_eq!(stage.run().await.end, End::NotStarted(reason));
+    };
+    // Written by another process: a descriptor open for writing, inherited for a moment by a plugin that another test
+    // starts, would make a program "busy".
+    let made = Stage::new(&format!(
+        "cd {}; echo x > plain; printf '#!/no/such/interpreter\\n' > script; echo > empty; chmod +x script empty; {SAFE}",
+        stage.root.path().display()
+    ));
+    assert_eq!(made.run().await.end, scan(Verdict::Safe));
+    check(program("none"), "there is no PROGRAM: install it, or correct `command` of plugin sample").await;
+    check(program("plain"), "PROGRAM may not be executed: type `chmod +x PROGRAM`").await;
+    check(program("script"), "PROGRAM names an interpreter that does not exist: correct its first line (#!)").await;
+    check(program("empty"), "PROGRAM is no program: a script must begin with #! and its interpreter").await;
+}

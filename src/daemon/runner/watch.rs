@@ -1,0 +1,119 @@
+//! Waits for a plugin's end, or brings it about.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::io::AsyncWriteExt;
+use tokio::process::ChildStdin;
+use tokio::select;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::Spec;
+use super::conclude::Cut;
+use super::family;
+use super::group::Group;
+use super::listen::Listener;
+use super::workdir::Workdir;
+
+/// How long after the plugin's exit its pipes may stay open before somebody is said to hold them.
+const SETTLE: Duration = Duration::from_millis(250);
+/// How long to read on when they have been killed.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long a checkpoint may be on its way after the plugin's exit.
+const COMMIT: Duration = Duration::from_secs(3);
+/// How long after SIGKILL a process is waited for. Longer: it hangs in the kernel.
+const UNKILLABLE: Duration = Duration::from_secs(5);
+/// Bytes read after the exit. More than both pipes can hold (1 MiB each at most for those without privileges): somebody
+/// goes on writing.
+const IN_FLIGHT: usize = 2 * 1024 * 1024;
+
+/// That we ended it, why, and until when its family may take to end by itself.
+pub(super) type Ended = (Cut, Instant);
+
+/// Feeds stdin and listens until the leader has exited. At timeout or cancel: SIGTERM to the group, the grace, SIGKILL.
+pub(super) async fn attend(
+    group: &Group,
+    stdin: ChildStdin,
+    document: &[u8],
+    listener: &mut Listener,
+    workdir: &Workdir,
+    spec: &Spec,
+    cancel: &CancellationToken,
+) -> Option<Ended> {
+    let mut feeding = pin!(feed(stdin, document));
+    let mut alarm = pin!(sleep(spec.timeout));
+    let (mut fed, mut killed) = (false, false);
+    let mut cut = None;
+    loop {
+        // Not biased: a plugin that floods must not drown out the alarm.
+        let new = select! {
+            _ = listener.listen(workdir), if !listener.spent() => continue,
+            () = &mut feeding, if !fed => {
+                fed = true;
+                continue;
+            }
+            () = group.exited() => break,
+            () = cancel.cancelled(), if cut.is_none() => Cut::Cancel,
+            () = &mut alarm => Cut::Timeout,
+        };
+        if cut.is_none() {
+            cut = Some(new);
+            group.signal(Signal::TERM);
+            alarm.as_mut().reset(Instant::now() + spec.grace);
+        } else if !killed {
+            killed = true;
+            group.signal(Signal::KILL);
+            alarm.as_mut().reset(Instant::now() + UNKILLABLE);
+        } else {
+            listener.remark("the plugin could not be killed: it hangs in the kernel".to_owned());
+            break;
+        }
+    }
+    cut.map(|cut| (cut, if killed { Instant::now() } else { alarm.deadline() }))
+}
+
+/// That the plugin does not read its input is no fault.
+async fn feed(mut stdin: ChildStdin, document: &[u8]) {
+    let _ = stdin.write_all(document).await;
+}
+
+/// After the leader's exit: hears the rest, names and kills whoever is left, and stops listening after a bound.
+pub(super) async fn bury(group: &Group, listener: &mut Listener, workdir: &Workdir, ended: Option<Ended>) {
+    let wait = ended.map_or(SETTLE, |(_, until)| until.saturating_duration_since(Instant::now()));
+    let closed = hear_out(listener, workdir, wait).await;
+    let (run, leader) = (group.run().to_owned(), group.leader());
+    let left = tokio::task::spawn_blocking(move || family::end_run(&run, leader)).await.unwrap_or_default();
+    for process in left {
+        let deed = if closed { "was left behind by the plugin" } else { "held the plugin's output open after its end" };
+        listener.remark(format!("{} (pid {}) {deed}, and was killed", process.name, process.pid));
+    }
+    if !closed && !hear_out(listener, workdir, LAST_WORDS).await {
+        listener.remark("the plugin's output was still open, and was read no further".to_owned());
+        listener.close();
+        hear_out(listener, workdir, Duration::ZERO).await;
+    }
+}
+
+/// Listens until all is heard. `false`: nothing came for a while, or too much.
+async fn hear_out(listener: &mut Listener, workdir: &Workdir, wait: Duration) -> bool {
+    let mut quiet = pin!(sleep(wait));
+    let mut late = pin!(sleep(wait + COMMIT));
+    let mut room = IN_FLIGHT;
+    while !listener.spent() {
+        // Biased: what is there already is read before the time that has passed counts.
+        let read = select! {
+            biased;
+            read = listener.listen(workdir) => read,
+            () = &mut quiet, if !listener.waits_for_commit() => return false,
+            () = &mut late => {
+                listener.give_up();
+                return false;
+            }
+        };
+        let Some(less) = room.checked_sub(read) else { return false };
+        room = less;
+    }
+    true
+}
