@@ -116,7 +116,8 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// Whether a finding of this severity makes a scan unsafe under `fail_on`.
+    /// Whether a finding of this severity makes a scan unsafe under `fail_on`. Under [`Severity::Unknown`] every finding
+    /// does: a limit that nobody set lets nothing pass.
     ///
     /// ```
     /// use scanrelay::plugin::Severity;
@@ -126,7 +127,7 @@ impl Severity {
     /// assert!(Severity::Unknown.reaches(Severity::Critical));
     /// ```
     pub fn reaches(self, fail_on: Self) -> bool {
-        self.rank() >= fail_on.rank()
+        fail_on == Self::Unknown || self.rank() >= fail_on.rank()
     }
 
     fn rank(self) -> u8 {

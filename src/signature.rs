@@ -16,7 +16,8 @@ use scheme::Key;
 
 /// Signs `body` as a sender under `scheme` would: the headers to send with it.
 ///
-/// `id` and `now` are used only by schemes that sign them; a scheme with an id header needs an `id`.
+/// `id` and `now` are used only by schemes that sign them; a scheme with an id header needs an `id` of visible ASCII
+/// without a dot, since no [`Verifier`] takes another.
 ///
 /// ```
 /// use scanrelay::signature::{sign, Scheme};
@@ -36,16 +37,17 @@ pub fn sign(
 ) -> Result<Vec<(String, String)>, SchemeError> {
     match scheme {
         Scheme::Token(token) => {
+            token.check(secret)?;
             let value = std::str::from_utf8(secret.expose()).map_err(|_| SchemeError::TokenNotText)?;
             Ok(vec![(token.header.clone(), value.to_owned())])
         }
         Scheme::Hmac(hmac) => {
             hmac.check()?;
             let timestamp = now.as_secs().to_string();
-            let id = match (&hmac.id_header, id) {
-                (Some(_), None) => return Err(SchemeError::IdNeeded),
-                (_, id) => id.unwrap_or_default(),
-            };
+            let id = id.unwrap_or_default();
+            if hmac.id_header.is_some() {
+                verify::id_text(id.as_bytes()).map_err(|_| SchemeError::IdNeeded)?;
+            }
             let key = Key::of(hmac, secret)?;
             let mac = key.mac(hmac.algorithm, hmac.signed.parts(id.as_bytes(), timestamp.as_bytes(), body));
             let mut headers = Vec::with_capacity(3);

@@ -1,10 +1,12 @@
 //! What a plugin may say: one JSON object with a `type` per line.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{MAX_CHECKPOINT, MAX_TEXT, MAX_URL, Severity, Status, Verdict};
 
@@ -94,10 +96,35 @@ pub enum LineError {
     Url,
 }
 
-#[derive(Deserialize)]
-struct Typed<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
+/// The types of line there are, as `type` names them.
+const TYPES: [&str; 4] = ["progress", "checkpoint", "finding", "result"];
+
+/// The first `type` of an object that we know. Every `type` is looked at, so that one given twice hides no finding.
+struct Typed(Option<&'static str>);
+
+impl<'de> Deserialize<'de> for Typed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Types;
+        impl<'de> Visitor<'de> for Types {
+            type Value = Typed;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Typed, A::Error> {
+                let mut known = None;
+                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    if key != "type" {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    }
+                    let word: Option<String> = serde_json::from_str(map.next_value::<&RawValue>()?.get()).ok();
+                    known = known.or_else(|| TYPES.into_iter().find(|name| word.as_deref() == Some(name)));
+                }
+                Ok(Typed(known))
+            }
+        }
+        deserializer.deserialize_map(Types)
+    }
 }
 
 impl Line {
@@ -119,13 +146,7 @@ impl Line {
         if line.first() != Some(&b'{') {
             return None;
         }
-        let kind = match serde_json::from_slice::<Typed<'_>>(line).ok()?.kind.as_ref() {
-            "progress" => "progress",
-            "checkpoint" => "checkpoint",
-            "finding" => "finding",
-            "result" => "result",
-            _ => return None,
-        };
+        let kind = serde_json::from_slice::<Typed>(line).ok()?.0?;
         let parsed = serde_json::from_slice::<Self>(line).map_err(|_| LineError::Form(kind));
         Some(parsed.and_then(Self::bounded))
     }
@@ -155,10 +176,10 @@ impl Line {
     }
 }
 
-impl std::fmt::Display for Line {
+impl fmt::Display for Line {
     /// The line as a plugin prints it, without the line feed.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&serde_json::to_string(self).map_err(|_| std::fmt::Error)?)
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -176,6 +197,7 @@ fn is_url(url: &str) -> bool {
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     url.len() <= MAX_URL
         && !authority.is_empty()
+        && !authority.starts_with(':')
         && !authority.contains('@')
         && url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte))
 }

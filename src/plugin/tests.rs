@@ -1,1 +1,67 @@
+//! The contract as tables: what a line is, what lines come to, how texts are shown.
 
+mod line;
+mod properties;
+mod transcript;
+
+use super::*;
+
+#[test]
+fn what_is_shown_hides_nothing() {
+    let table = [
+        ("plain text, naïve 日本 🙂", "plain text, naïve 日本 🙂"),
+        ("", ""),
+        ("a\nb\r\tc", r"a\u{a}b\u{d}\u{9}c"),
+        ("\u{0}\u{7f}\u{9b}31m", r"\u{0}\u{7f}\u{9b}31m"),
+        ("\u{1b}]0;title\u{7}", r"\u{1b}]0;title\u{7}"),
+        ("safe\u{202e}efasnu", r"safe\u{202e}efasnu"),
+        ("\u{2066}x\u{2069}\u{61c}", r"\u{2066}x\u{2069}\u{61c}"),
+        ("ze\u{200b}ro\u{feff}\u{2060}", r"ze\u{200b}ro\u{feff}\u{2060}"),
+        ("line\u{2028}para\u{2029}", r"line\u{2028}para\u{2029}"),
+    ];
+    for (text, shown) in table {
+        assert_eq!(printable(text), shown);
+    }
+}
+
+#[test]
+fn a_severity_reaches_itself_and_all_below() {
+    use Severity::{Critical, High, Informational, Low, Medium, Unknown};
+    let ranked = [Informational, Low, Medium, High, Critical];
+    for (rank, severity) in ranked.into_iter().enumerate() {
+        for (limit, fail_on) in ranked.into_iter().enumerate() {
+            assert_eq!(severity.reaches(fail_on), rank >= limit, "{severity} on {fail_on}");
+        }
+        assert!(Unknown.reaches(severity), "what nobody rated is not harmless");
+        assert!(severity.reaches(Unknown), "a limit that nobody set lets nothing pass");
+    }
+    assert!(Unknown.reaches(Unknown));
+}
+
+#[test]
+fn words_are_the_same_in_json_and_in_print() {
+    let word = |value: &dyn std::fmt::Display, json: serde_json::Value| assert_eq!(json, value.to_string());
+    for verdict in [Verdict::Safe, Verdict::Unsafe, Verdict::Inconclusive, Verdict::Error] {
+        word(&verdict, serde_json::to_value(verdict).unwrap());
+    }
+    for status in [Status::Complete, Status::Failed] {
+        word(&status, serde_json::to_value(status).unwrap());
+    }
+    for kind in [PluginKind::Scanner, PluginKind::Action] {
+        word(&kind, serde_json::to_value(kind).unwrap());
+    }
+    use Severity::{Critical, High, Informational, Low, Medium, Unknown};
+    for severity in [Informational, Low, Medium, High, Critical, Unknown] {
+        word(&severity, serde_json::to_value(severity).unwrap());
+    }
+    assert_eq!(serde_json::from_str::<Severity>("\"info\"").unwrap(), Severity::Informational);
+}
+
+#[test]
+fn the_input_has_the_documented_form() {
+    let run = Run::new("r1", 2, crate::Timestamp::from_millis(5));
+    let input = Invocation::new(run, "jenkins", crate::Event::new(crate::EventKind::Promotion, "verta"));
+    let json = r#"{"protocol":1,"run":{"id":"r1","attempt":2,"deadline":5},"plugin":"jenkins","event":{"kind":"promotion","registry":"verta","model":{},"version":{},"change":{},"build":{}},"artifact":null,"checkpoint":null,"settings":{}}"#;
+    assert_eq!(serde_json::to_string(&input).unwrap(), json);
+    assert_eq!(serde_json::from_str::<Invocation>(json).unwrap(), input);
+}

@@ -62,12 +62,26 @@ impl Scheme {
     }
 }
 
-/// A header that carries the secret.
+/// A header that carries the secret: visible ASCII, within which blanks may stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenScheme {
     /// The header's name.
     pub header: String,
+}
+
+impl TokenScheme {
+    /// Whether the header can carry that secret. Blanks at its ends would be dropped on the way.
+    pub(super) fn check(&self, secret: &Secret) -> Result<(), SchemeError> {
+        let token = secret.expose();
+        if !is_header_name(&self.header) {
+            Err(SchemeError::HeaderName(self.header.clone()))
+        } else if token.trim_ascii().len() < token.len() || !token.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+            Err(SchemeError::TokenNotText)
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// A MAC in a header. Start from [`HmacScheme::new`] and set what differs.
@@ -142,7 +156,7 @@ impl HmacScheme {
 }
 
 /// RFC 9110 section 5.6.2: a token.
-pub(super) fn is_header_name(name: &str) -> bool {
+fn is_header_name(name: &str) -> bool {
     let symbols = b"!#$%&'*+-.^_`|~";
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || symbols.contains(&byte))
 }
@@ -337,7 +351,7 @@ pub enum SchemeError {
     /// A token is sent as a header's value.
     #[error("the token is not text that a header can carry")]
     TokenNotText,
-    /// Signing under a scheme with an id header needs an id.
-    #[error("the scheme signs an id, and none is given")]
+    /// Signing under a scheme with an id header needs an id that a receiver takes.
+    #[error("the scheme signs an id: give one of visible ASCII without a dot, of at most 256 bytes")]
     IdNeeded,
 }

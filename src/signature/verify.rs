@@ -84,13 +84,7 @@ impl Verifier {
                 secrets.iter().map(|secret| Key::of(hmac, secret)).collect::<Result<_, _>>()?
             }
             Scheme::Token(token) => {
-                if !super::scheme::is_header_name(&token.header) {
-                    return Err(SchemeError::HeaderName(token.header.clone()));
-                }
-                let sendable = |secret: &Secret| secret.expose().iter().all(|byte| matches!(byte, b' '..=b'~'));
-                if !secrets.iter().all(sendable) {
-                    return Err(SchemeError::TokenNotText);
-                }
+                secrets.iter().try_for_each(|secret| token.check(secret))?;
                 Vec::new()
             }
         };
@@ -194,15 +188,21 @@ fn candidates(hmac: &HmacScheme, header: &[u8]) -> Result<Vec<Vec<u8>>, VerifyEr
 
 /// An id of visible ASCII without a dot: with dots, `{id}.{timestamp}` could be cut in two ways.
 fn id<'a>(caller: &Caller<'a>, name: &str) -> Result<&'a str, VerifyError> {
-    let malformed = |why| VerifyError::Malformed(name.to_owned(), why);
-    let value = caller.the_header(name)?;
+    id_text(caller.the_header(name)?).map_err(|why| VerifyError::Malformed(name.to_owned(), why))
+}
+
+/// What an id is, to who signs and to who verifies.
+pub(super) fn id_text(value: &[u8]) -> Result<&str, &'static str> {
+    if value.is_empty() {
+        return Err("an id has at least one byte");
+    }
     if value.len() > MAX_ID {
-        return Err(malformed("it is longer than 256 bytes"));
+        return Err("it is longer than 256 bytes");
     }
     if !value.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'.') {
-        return Err(malformed("an id is visible ASCII without a dot"));
+        return Err("an id is visible ASCII without a dot");
     }
-    std::str::from_utf8(value).map_err(|_| malformed("it is not ASCII"))
+    std::str::from_utf8(value).map_err(|_| "it is not ASCII")
 }
 
 fn timestamp<'a>(caller: &Caller<'a>, name: &str) -> Result<(&'a [u8], Timestamp), VerifyError> {
