@@ -67,6 +67,13 @@ pub enum VerifyError {
     TooNew(u64, u64),
 }
 
+impl PartialEq for Verifier {
+    fn eq(&self, other: &Self) -> bool {
+        // The keys follow from scheme and secrets.
+        (&self.scheme, &self.secrets, self.tolerance) == (&other.scheme, &other.secrets, other.tolerance)
+    }
+}
+
 impl Verifier {
     /// The tolerance that the schemes' own libraries use (Standard Webhooks: 5 minutes).
     pub const DEFAULT_TOLERANCE: Duration = Duration::from_mins(5);

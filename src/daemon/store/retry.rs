@@ -21,6 +21,11 @@ pub enum Retried {
 }
 
 impl Retried {
+    /// Whether a round was opened.
+    pub fn is_round(&self) -> bool {
+        matches!(self, Self::Round { .. })
+    }
+
     /// What became of the retry of that job, for a person.
     pub fn in_words(&self, job: i64) -> String {
         match self {

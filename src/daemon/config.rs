@@ -1,0 +1,176 @@
+//! The configuration: one TOML file, checked once. What the user typed ([`raw`]) becomes what the program runs on
+//! ([`Config`]); nothing later checks a setting again.
+
+mod error;
+mod explain;
+mod files;
+mod limits;
+mod plugins;
+mod raw;
+mod registries;
+mod routes;
+mod secrets;
+mod units;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use config::{File, FileFormat};
+use sha2::{Digest, Sha256};
+
+pub use error::ConfigError;
+pub use limits::{Admin, Limits, Server, StoreAt};
+pub use plugins::{Output, Plugin};
+pub use registries::Peer;
+pub use routes::Route;
+
+use error::{Fault, nearest};
+use raw::Raw;
+
+/// The documentation, and the defaults.
+pub const SAMPLE: &str = include_str!("../../examples/scanrelay.toml");
+
+/// Everything the daemon runs on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub server: Server,
+    pub admin: Admin,
+    pub store: StoreAt,
+    pub limits: Limits,
+    pub registries: BTreeMap<String, Peer>,
+    /// Those that a route names or the configuration defines.
+    pub plugins: BTreeMap<String, Plugin>,
+    /// In the order in which they are tried.
+    pub routes: Vec<Route>,
+    /// What is allowed and not wise.
+    pub warnings: Vec<String>,
+    /// SHA-256 of what it says, secrets left out.
+    pub digest: String,
+    /// `PATH` and `LANG` for plugins.
+    pub path: String,
+    pub lang: String,
+}
+
+/// Where settings come from beside the file.
+pub struct Source {
+    pub environment: BTreeMap<String, String>,
+    /// The configuration file's folder: relative paths begin there.
+    pub folder: PathBuf,
+}
+
+/// Debian's, for daemons that are started without one.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+impl Config {
+    /// Reads, overlays and checks the file.
+    pub fn load(file: &Path, environment: BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        read(file, environment, Self::checked)
+    }
+
+    /// Where the store of that configuration is. Secrets and plugins are not looked at: who looks at jobs needs neither.
+    pub fn store_of(file: &Path, environment: BTreeMap<String, String>) -> Result<StoreAt, ConfigError> {
+        read(file, environment, |raw, source| limits::store(raw.store, source))
+    }
+
+    #[cfg(test)]
+    fn parse(text: &str, source: &Source) -> Result<Self, Fault> {
+        Self::checked(raw(text, source)?, source)
+    }
+
+    fn checked(raw: Raw, source: &Source) -> Result<Self, Fault> {
+        let mut warnings = Vec::new();
+        let digest = base16ct::lower::encode_string(&Sha256::digest(format!("{raw:?}")));
+        let path = source.environment.get("PATH").cloned().unwrap_or_else(|| DEFAULT_PATH.to_owned());
+        let server = limits::server(raw.server, &raw.registries)?;
+        let admin = limits::admin(raw.admin, source)?;
+        let store = limits::store(raw.store, source)?;
+        let limits = limits::limits(&raw.limits)?;
+        let registries = registries::registries(raw.registries, source, &mut warnings)?;
+        let folders: Vec<PathBuf> = raw
+            .plugin_path
+            .unwrap_or_else(|| vec!["plugins".into()])
+            .iter()
+            .map(|path| source.folder.join(path))
+            .collect();
+        let named: Vec<String> = raw.routes.iter().flat_map(raw::RawRoute::plugins).cloned().collect();
+        let plugins = plugins::plugins(raw.plugins, &named, &folders, &path, source)?;
+        let routes = routes::routes(raw.routes, &registries, &plugins)?;
+        Ok(Self {
+            server,
+            admin,
+            store,
+            limits,
+            registries,
+            plugins,
+            routes,
+            warnings,
+            digest,
+            path,
+            lang: "C.UTF-8".to_owned(),
+        })
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let source = Source { environment: BTreeMap::new(), folder: "/etc/scanrelay".into() };
+        Self::checked(Raw::default(), &source).unwrap_or_else(|fault| panic!("the defaults are at fault: {fault}"))
+    }
+}
+
+fn read<T>(
+    file: &Path,
+    environment: BTreeMap<String, String>,
+    checked: impl Fn(Raw, &Source) -> Result<T, Fault>,
+) -> Result<T, ConfigError> {
+    let read = || {
+        let bytes = files::read_private(file).map_err(|cause| Fault::at("", cause))?;
+        let text = String::from_utf8(bytes).map_err(|_| Fault::at("", "it is not UTF-8"))?;
+        let absolute = std::path::absolute(file).map_err(|error| Fault::at("", error.to_string()))?;
+        let folder = absolute.parent().unwrap_or(Path::new("/")).to_owned();
+        let source = Source { environment, folder };
+        checked(raw(&text, &source)?, &source)
+    };
+    read().map_err(|fault: Fault| fault.in_file(file))
+}
+
+/// The file overlaid with the environment, every key known, every value of its type.
+fn raw(text: &str, source: &Source) -> Result<Raw, Fault> {
+    let mut builder = config::Config::builder().add_source(File::from_str(text, FileFormat::Toml));
+    for (variable, value) in &source.environment {
+        let Some(path) = variable.strip_prefix("SCANRELAY__") else { continue };
+        let key = path.split("__").collect::<Vec<_>>().join(".").to_lowercase();
+        if key.split('.').any(|part| part == "env" || part == "secrets" || part.starts_with("insecure_")) {
+            return Err(Fault::at(key, format!("{variable} may not set this: write it into the file")));
+        }
+        builder = builder
+            .set_override(&key, value.as_str())
+            .map_err(|_| Fault::at("", format!("{variable} names no key")))?;
+    }
+    let built = builder.build().map_err(|error| Fault::at("", one_line(&error.to_string())))?;
+    serde_path_to_error::deserialize(built).map_err(|error| {
+        let key = error.path().to_string();
+        Fault::at(if key == "." { String::new() } else { key }, unknown_or_wrong(&one_line(&error.inner().to_string())))
+    })
+}
+
+/// A parser's several lines as one.
+fn one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('|'));
+    lines.collect::<Vec<_>>().join(", ")
+}
+
+/// Names the key that was probably meant.
+fn unknown_or_wrong(message: &str) -> String {
+    let message = message.split(" for key `").next().unwrap_or(message);
+    let Some(rest) = message.strip_prefix("unknown field `") else { return message.to_owned() };
+    let Some((word, expected)) = rest.split_once('`') else { return message.to_owned() };
+    let known = expected.split('`').skip(1).step_by(2);
+    match nearest(word, known) {
+        Some(meant) => format!("unknown key, did you mean {meant}?"),
+        None => "unknown key; scanrelay check --print-default lists them all".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! What a configuration means, for a person and for a machine.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::Config;
+use super::plugins::Output;
+use crate::daemon::verdict::Policy;
+
+impl Config {
+    /// In words.
+    pub fn explain(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "intake    http://{} (bodies up to {} bytes)", self.server.bind, self.server.max_body);
+        let _ = writeln!(text, "admin     http://{} and {}", self.admin.bind, self.store.socket.display());
+        let _ = writeln!(text, "store     {}", self.store.path.display());
+        for peer in self.registries.values() {
+            let answers = peer.url.as_ref().map_or("receives only".to_owned(), |url| format!("answers to {url}"));
+            let _ = writeln!(
+                text,
+                "registry  {}: {}, receives at /hooks/{}, {answers}, signed by {} in {} ({} secret{})",
+                peer.name,
+                peer.registry.kind(),
+                peer.name,
+                peer.verifier.scheme().name(),
+                peer.verifier.scheme().header(),
+                peer.secrets,
+                if peer.secrets == 1 { "" } else { "s" },
+            );
+        }
+        for plugin in self.plugins.values() {
+            let output = match &plugin.output {
+                Output::Jsonl => "jsonl",
+                Output::Verdicts(_) | Output::Statuses(_) => "exit codes",
+            };
+            let _ = writeln!(
+                text,
+                "plugin    {}: {}, {} ({output}, up to {} s, {} at a time)",
+                plugin.name,
+                plugin.kind,
+                plugin.program.display(),
+                plugin.timeout.as_secs(),
+                plugin.concurrency,
+            );
+        }
+        for route in &self.routes {
+            let _ = writeln!(text, "route {}   {}", route.number, route.in_words());
+        }
+        if self.routes.is_empty() {
+            let _ = writeln!(text, "route     none: deliveries are stored and start nothing");
+        }
+        for warning in &self.warnings {
+            let _ = writeln!(text, "warning   {warning}");
+        }
+        text.trim_end().to_owned()
+    }
+
+    /// For a machine.
+    pub fn summary(&self) -> Value {
+        let registries = self.registries.values().map(|peer| {
+            json!({
+                "name": peer.name, "kind": peer.registry.kind(), "path": format!("/hooks/{}", peer.name),
+                "url": peer.url.as_ref().map(ToString::to_string), "scheme": peer.verifier.scheme().name(),
+                "header": peer.verifier.scheme().header(), "secrets": peer.secrets, "confirm": peer.confirm,
+            })
+        });
+        let plugins = self.plugins.values().map(|plugin| {
+            json!({
+                "name": plugin.name, "kind": plugin.kind, "program": plugin.program, "args": plugin.args,
+                "timeout_seconds": plugin.timeout.as_secs(), "concurrency": plugin.concurrency,
+            })
+        });
+        let routes = self.routes.iter().map(|route| {
+            json!({
+                "number": route.number, "on": route.on.word(), "registries": route.registries, "scanners": route.scanners,
+                "advisory": route.advisory, "actions": route.actions, "policy": route.policy,
+                "on_error": if route.error_is_unsafe { "unsafe" } else { "error" },
+                "stage": route.stage, "words": route.in_words(),
+            })
+        });
+        json!({
+            "intake": self.server.bind, "admin": self.admin.bind, "store": self.store.path, "socket": self.store.socket,
+            "registries": registries.collect::<Vec<_>>(), "plugins": plugins.collect::<Vec<_>>(),
+            "routes": routes.collect::<Vec<_>>(), "warnings": self.warnings, "digest": self.digest,
+        })
+    }
+}
+
+impl super::Route {
+    /// The route in one sentence.
+    pub fn in_words(&self) -> String {
+        let mut words = format!("on {}", self.on.word());
+        let filters = [
+            (" from ", (!self.registries.is_empty()).then(|| self.registries.join(" or "))),
+            (" in workspace ", self.workspace.as_ref().map(|glob| glob.glob().to_string())),
+            (" of model ", self.model.as_ref().map(|glob| glob.glob().to_string())),
+            (" to ", self.stage.as_ref().map(|stage| stage.as_str().to_owned())),
+        ];
+        for (before, filter) in filters {
+            if let Some(filter) = filter {
+                let _ = write!(words, "{before}{filter}");
+            }
+        }
+        words.push_str(": ");
+        let mut steps = Vec::new();
+        if !self.scanners.is_empty() {
+            let policy = match self.policy {
+                Policy::All => "all must say safe".to_owned(),
+                Policy::Quorum(number) => format!("{number} must say safe, none unsafe"),
+            };
+            steps.push(format!("scan with {} ({policy})", self.scanners.join(", ")));
+        }
+        if !self.advisory.is_empty() {
+            steps.push(format!("ask {} for advice", self.advisory.join(", ")));
+        }
+        if !self.actions.is_empty() {
+            let first = if self.scanners.is_empty() { "" } else { "when safe " };
+            steps.push(format!("{first}confirm with the registry, then run {}", self.actions.join(", then ")));
+        }
+        words + &steps.join("; ")
+    }
+}

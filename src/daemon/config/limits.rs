@@ -1,0 +1,167 @@
+//! Listeners, the store's place, and every bound with its default.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use scanrelay::Secret;
+use url::Url;
+
+use super::Source;
+use super::error::Fault;
+use super::raw::{RawAdmin, RawLimits, RawRegistry, RawScheme, RawServer, RawStore};
+use super::units::{Size, Span};
+
+/// The intake.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    pub bind: SocketAddr,
+    pub max_body: usize,
+    pub max_connections: u32,
+    pub header_timeout: Duration,
+    pub read_timeout: Duration,
+    pub keep_alive: Duration,
+    pub public_url: Option<Url>,
+}
+
+/// The read-only side.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Admin {
+    pub bind: SocketAddr,
+    pub token: Option<Secret>,
+}
+
+/// Where the daemon keeps what it knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreAt {
+    pub path: PathBuf,
+    /// The admin socket, beside the store.
+    pub socket: PathBuf,
+    /// The folder of the working directories, beside the store.
+    pub work: PathBuf,
+}
+
+/// The bounds of everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub pending: u32,
+    pub pending_per_registry: u32,
+    pub queue: u32,
+    pub concurrency: u32,
+    pub writes_per_registry: u32,
+    pub plugin_attempts: u32,
+    pub retry_first: Duration,
+    pub retry_max: Duration,
+    pub retry_for: Duration,
+    pub probe_after: u32,
+    pub shutdown_grace: Duration,
+    pub kill_grace: Duration,
+    pub log: usize,
+    pub answer: usize,
+}
+
+const MINUTE: u64 = 60;
+const DAY: u64 = 24 * 60 * MINUTE;
+
+pub(super) fn server(raw: RawServer, registries: &BTreeMap<String, RawRegistry>) -> Result<Server, Fault> {
+    let bind = raw.bind.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8484)));
+    let token = registries.iter().find(|(_, registry)| matches!(registry.webhook.scheme, Some(RawScheme::Token(_))));
+    if let Some((name, _)) = token
+        && !bind.ip().is_loopback()
+        && !raw.insecure_plaintext
+    {
+        return Err(Fault::at(
+            format!("registries.{name}.webhook.scheme"),
+            format!(
+                "a token on {bind} can be read on the way: bind to loopback behind a TLS proxy, or set server.insecure_plaintext = true"
+            ),
+        ));
+    }
+    let public_url = raw.public_url.map(|text| match Url::parse(&text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => Ok(url),
+        _ => Err(Fault::at("server.public_url", format!("{text:?} is no http or https address"))),
+    });
+    Ok(Server {
+        bind,
+        max_body: size("server.max_body", raw.max_body, 1 << 20, 1 << 10, 64 << 20)?,
+        max_connections: count("server.max_connections", raw.max_connections, 1024, 2, 100_000)?,
+        header_timeout: span("server.header_timeout", raw.header_timeout, 5, 1, 5 * MINUTE)?,
+        read_timeout: span("server.read_timeout", raw.read_timeout, 10, 1, 5 * MINUTE)?,
+        keep_alive: span("server.keep_alive", raw.keep_alive, 30, 1, 60 * MINUTE)?,
+        public_url: public_url.transpose()?,
+    })
+}
+
+pub(super) fn admin(raw: RawAdmin, source: &Source) -> Result<Admin, Fault> {
+    let bind = raw.bind.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8485)));
+    let token = raw.token.map(|token| token.resolve("admin.token", source)).transpose()?;
+    if token.is_none() && !bind.ip().is_loopback() {
+        return Err(Fault::at("admin.bind", format!("{bind} is not loopback: set admin.token, or bind to 127.0.0.1")));
+    }
+    Ok(Admin { bind, token })
+}
+
+pub(super) fn store(raw: RawStore, source: &Source) -> Result<StoreAt, Fault> {
+    let url = raw.url.unwrap_or_else(|| "sqlite:///var/lib/scanrelay/scanrelay.db".to_owned());
+    let path = match url.strip_prefix("sqlite:") {
+        Some(rest) => rest.strip_prefix("//").unwrap_or(rest),
+        None => return Err(Fault::at("store.url", format!("{url:?} is no store: write sqlite:///PATH"))),
+    };
+    if path.is_empty() || path.ends_with('/') {
+        return Err(Fault::at("store.url", "it names no file: write sqlite:///PATH/scanrelay.db"));
+    }
+    let path = source.folder.join(path);
+    let beside = |name: &str| path.parent().unwrap_or(&source.folder).join(name);
+    Ok(StoreAt { socket: beside("admin.sock"), work: beside("work"), path })
+}
+
+pub(super) fn limits(raw: &RawLimits) -> Result<Limits, Fault> {
+    let limits = Limits {
+        pending: count("limits.pending", raw.pending, 100_000, 1, 100_000_000)?,
+        pending_per_registry: count("limits.pending_per_registry", raw.pending_per_registry, 50_000, 1, 100_000_000)?,
+        queue: count("limits.queue", raw.queue, 1024, 1, 1_000_000)?,
+        concurrency: count("limits.concurrency", raw.concurrency, 8, 1, 1024)?,
+        writes_per_registry: count("limits.writes_per_registry", raw.writes_per_registry, 4, 1, 64)?,
+        plugin_attempts: count("limits.plugin_attempts", raw.plugin_attempts, 5, 1, 1000)?,
+        retry_first: span("limits.retry_first", raw.retry_first, 10, 0, 60 * MINUTE)?,
+        retry_max: span("limits.retry_max", raw.retry_max, 60 * MINUTE, 0, DAY)?,
+        retry_for: span("limits.retry_for", raw.retry_for, 3 * DAY, 0, 30 * DAY)?,
+        probe_after: count("limits.probe_after", raw.probe_after, 5, 1, 1000)?,
+        shutdown_grace: span("limits.shutdown_grace", raw.shutdown_grace, 15, 0, 60 * MINUTE)?,
+        kill_grace: span("limits.kill_grace", raw.kill_grace, 5, 0, 5 * MINUTE)?,
+        log: size("limits.log", raw.log, 256 << 10, 0, 16 << 20)?,
+        answer: size("limits.answer", raw.answer, 1 << 20, 1 << 10, 64 << 20)?,
+    };
+    for (key, wait) in [("limits.retry_first", limits.retry_first), ("limits.retry_max", limits.retry_max)] {
+        if wait < Duration::from_millis(10) {
+            return Err(Fault::at(key, "without a pause a failure would be tried again without end: at least 10ms"));
+        }
+    }
+    if limits.retry_max < limits.retry_first {
+        return Err(Fault::at("limits.retry_max", "it is shorter than limits.retry_first"));
+    }
+    Ok(limits)
+}
+
+fn count(key: &str, raw: Option<u32>, default: u32, least: u32, most: u32) -> Result<u32, Fault> {
+    match raw.unwrap_or(default) {
+        number if (least..=most).contains(&number) => Ok(number),
+        number => Err(Fault::at(key, format!("{number} is out of bounds: {least} to {most}"))),
+    }
+}
+
+/// Bounds in seconds.
+pub(super) fn span(key: &str, raw: Option<Span>, default: u64, least: u64, most: u64) -> Result<Duration, Fault> {
+    match raw.map_or(Duration::from_secs(default), |span| span.0) {
+        span if (Duration::from_secs(least)..=Duration::from_secs(most)).contains(&span) => Ok(span),
+        span => Err(Fault::at(key, format!("{span:?} is out of bounds: {least}s to {most}s"))),
+    }
+}
+
+fn size(key: &str, raw: Option<Size>, default: u64, least: u64, most: u64) -> Result<usize, Fault> {
+    match raw.map_or(default, |size| size.0) {
+        bytes if (least..=most).contains(&bytes) => Ok(usize::try_from(bytes).unwrap_or(usize::MAX)),
+        bytes => Err(Fault::at(key, format!("{bytes} bytes are out of bounds: {least} to {most}"))),
+    }
+}

@@ -1,0 +1,314 @@
+//! Plugins: a manifest in a folder of `plugin_path`, what the configuration says on top, or the configuration alone.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use scanrelay::Secret;
+use scanrelay::plugin::{PluginKind, Severity, Status, Verdict};
+use serde_json::{Map, Value};
+
+use super::error::{Fault, nearest};
+use super::raw::{RawExitCodes, RawPlugin, RawRoute};
+use super::{Source, files, limits, one_line, secrets, unknown_or_wrong};
+
+/// A plugin, ready to be run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plugin {
+    pub name: String,
+    pub kind: PluginKind,
+    /// Absolute.
+    pub program: PathBuf,
+    pub args: Vec<String>,
+    pub output: Output,
+    pub fail_on: Severity,
+    pub timeout: Duration,
+    pub settings: Map<String, Value>,
+    pub env: Vec<(String, String)>,
+    pub secrets: Vec<(String, Secret)>,
+    pub concurrency: u32,
+}
+
+/// How it says its result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    Jsonl,
+    /// A scanner's exit codes.
+    Verdicts(BTreeMap<u8, Verdict>),
+    /// An action's exit codes.
+    Statuses(BTreeMap<u8, Status>),
+}
+
+const PLACEHOLDERS: [&str; 4] = ["{artifact}", "{workdir}", "{event}", "{report}"];
+
+impl RawRoute {
+    /// Every plugin it names.
+    pub(super) fn plugins(&self) -> impl Iterator<Item = &String> {
+        self.scanners.iter().chain(&self.advisory).chain(&self.actions)
+    }
+}
+
+/// Those that a route names or the configuration defines.
+pub(super) fn plugins(
+    mut configured: BTreeMap<String, RawPlugin>,
+    named: &[String],
+    folders: &[PathBuf],
+    path: &str,
+    source: &Source,
+) -> Result<BTreeMap<String, Plugin>, Fault> {
+    let defined: Vec<String> = configured.keys().cloned().collect();
+    let mut names: Vec<&String> = named.iter().chain(&defined).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut plugins = BTreeMap::new();
+    for name in names {
+        let key = format!("plugins.{name}");
+        check_name(name, &key)?;
+        let overlay = configured.remove(name);
+        let manifest_name = overlay.as_ref().and_then(|raw| raw.instance_of.clone()).unwrap_or_else(|| name.clone());
+        check_name(&manifest_name, &format!("{key}.use"))?;
+        let manifest = manifest(&manifest_name, folders)?;
+        let (raw, folder) = match (manifest, overlay) {
+            (Some((manifest, folder)), overlay) => (merged(manifest, overlay.unwrap_or_default()), Some(folder)),
+            (None, Some(overlay)) if overlay.command.is_some() && overlay.instance_of.is_none() => (overlay, None),
+            (None, _) => return Err(unknown(&manifest_name, &defined, folders)),
+        };
+        plugins.insert(name.clone(), plugin(name, raw, folder.as_deref(), path, &key, source)?);
+    }
+    Ok(plugins)
+}
+
+fn unknown(name: &str, defined: &[String], folders: &[PathBuf]) -> Fault {
+    let found = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
+    let mut known: Vec<String> = found.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    known.extend(defined.iter().filter(|other| *other != name).cloned());
+    let meant = nearest(name, known.iter().map(String::as_str)).map(|meant| format!(", did you mean {meant}?"));
+    let searched: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    Fault::at(
+        format!("plugins.{name}"),
+        format!(
+            "there is no such plugin{}: put {name}/plugin.toml into {}, or give it a command in [plugins.{name}]",
+            meant.unwrap_or_default(),
+            searched.join(" or ")
+        ),
+    )
+}
+
+fn manifest(name: &str, folders: &[PathBuf]) -> Result<Option<(RawPlugin, PathBuf)>, Fault> {
+    for folder in folders {
+        let folder = folder.join(name);
+        let path = folder.join("plugin.toml");
+        if !path.exists() {
+            continue;
+        }
+        let fault = |cause: String| Fault::at(format!("plugins.{name}"), format!("{}: {cause}", path.display()));
+        let bytes = files::read_private(&path).map_err(|cause| Fault::at(format!("plugins.{name}"), cause))?;
+        let text = String::from_utf8(bytes).map_err(|_| fault("it is not UTF-8".to_owned()))?;
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| fault(one_line(&error.to_string())))?;
+        let raw: RawPlugin = serde_path_to_error::deserialize(table).map_err(|error| {
+            fault(format!("{}: {}", error.path(), unknown_or_wrong(&one_line(&error.inner().to_string()))))
+        })?;
+        if raw.instance_of.is_some() {
+            return Err(fault("use: it stands in the configuration, not in a manifest".to_owned()));
+        }
+        return Ok(Some((raw, folder)));
+    }
+    Ok(None)
+}
+
+/// Scalars and lists replace; settings, environment and secrets merge by key.
+fn merged(manifest: RawPlugin, over: RawPlugin) -> RawPlugin {
+    let mut merged = RawPlugin {
+        instance_of: over.instance_of,
+        kind: over.kind.or(manifest.kind),
+        command: over.command.or(manifest.command),
+        output: over.output.or(manifest.output),
+        exit_codes: over.exit_codes.or(manifest.exit_codes),
+        fail_on: over.fail_on.or(manifest.fail_on),
+        timeout: over.timeout.or(manifest.timeout),
+        artifact: over.artifact.or(manifest.artifact),
+        settings: manifest.settings,
+        env: manifest.env,
+        secrets: manifest.secrets,
+        concurrency: over.concurrency.or(manifest.concurrency),
+    };
+    merged.settings.extend(over.settings);
+    merged.env.extend(over.env);
+    merged.secrets.extend(over.secrets);
+    merged
+}
+
+fn plugin(
+    name: &str,
+    raw: RawPlugin,
+    folder: Option<&Path>,
+    path: &str,
+    key: &str,
+    source: &Source,
+) -> Result<Plugin, Fault> {
+    let at = |part: &str, cause: String| Fault::at(format!("{key}.{part}"), cause);
+    let kind = match raw.kind.as_deref() {
+        Some("scanner") => PluginKind::Scanner,
+        Some("action") => PluginKind::Action,
+        Some(word) => return Err(at("kind", format!("{word:?} is neither scanner nor action"))),
+        None => return Err(at("kind", "it is missing: scanner or action".to_owned())),
+    };
+    let Some((program, args)) = raw.command.as_deref().and_then(<[String]>::split_first) else {
+        return Err(at("command", "it is missing: write command = [\"PROGRAM\", \"ARGUMENT\", …]".to_owned()));
+    };
+    let program = program_path(program, folder, path).map_err(|cause| at("command", cause))?;
+    if let Some(word) = args.iter().find_map(|arg| unknown_placeholder(arg)) {
+        return Err(at("command", format!("{word} is not replaced: only {} are", PLACEHOLDERS.join(" "))));
+    }
+    if raw.artifact == Some(true) {
+        // Better refused than blind: a scanner without its files would see nothing and might say safe.
+        return Err(at(
+            "artifact",
+            "this version does not fetch artifacts: set artifact = false, and let the plugin fetch what it scans"
+                .to_owned(),
+        ));
+    }
+    let fail_on = raw.fail_on.as_deref().unwrap_or("high");
+    let fail_on: Severity = serde_json::from_value(fail_on.into())
+        .map_err(|_| at("fail_on", format!("{fail_on:?} is not one of informational, low, medium, high, critical")))?;
+    let reserved = |name: &&String| !is_variable(name) || name.starts_with("SCANRELAY_");
+    if let Some(bad) = raw.env.keys().find(reserved) {
+        return Err(at(
+            "env",
+            format!("{bad} cannot be set: a variable is letters, digits and _, and SCANRELAY_* is taken"),
+        ));
+    }
+    if let Some(bad) = raw.secrets.keys().find(|name| reserved(name) || *name == "PATH") {
+        return Err(at(
+            "secrets",
+            format!("{bad} cannot be set: a variable is letters, digits and _, and PATH and SCANRELAY_* are taken"),
+        ));
+    }
+    let concurrency = raw.concurrency.unwrap_or(2);
+    if !(1..=1024).contains(&concurrency) {
+        return Err(at("concurrency", format!("{concurrency} is out of bounds: 1 to 1024")));
+    }
+    Ok(Plugin {
+        name: name.to_owned(),
+        kind,
+        program,
+        args: args.to_vec(),
+        output: output(kind, raw.output.as_deref(), raw.exit_codes, &at)?,
+        fail_on,
+        timeout: limits::span(&format!("{key}.timeout"), raw.timeout, 600, 1, 7 * 86_400)?,
+        settings: raw.settings,
+        env: raw.env.into_iter().collect(),
+        secrets: secrets::resolve_all(&raw.secrets, &format!("{key}.secrets"), source)?,
+        concurrency,
+    })
+}
+
+fn output(
+    kind: PluginKind,
+    word: Option<&str>,
+    codes: Option<RawExitCodes>,
+    at: &impl Fn(&str, String) -> Fault,
+) -> Result<Output, Fault> {
+    let codes = match (word.unwrap_or("jsonl"), codes) {
+        ("jsonl", None) => return Ok(Output::Jsonl),
+        ("jsonl", Some(_)) => return Err(at("exit_codes", "they are for output = \"exit-code\"".to_owned())),
+        ("exit-code", Some(codes)) => codes,
+        ("exit-code", None) => {
+            return Err(at(
+                "exit_codes",
+                "they have no default: write exit_codes = { safe = [0], unsafe = [1] }".to_owned(),
+            ));
+        }
+        ("sarif" | "json", _) => return Err(at("output", "this version reads jsonl and exit-code".to_owned())),
+        (word, _) => return Err(at("output", format!("{word:?} is not one of jsonl, exit-code"))),
+    };
+    let RawExitCodes { safe, is_unsafe, complete, failed } = codes;
+    match kind {
+        PluginKind::Scanner if complete.is_some() || failed.is_some() => {
+            Err(at("exit_codes", "a scanner has safe and unsafe, not complete and failed".to_owned()))
+        }
+        PluginKind::Scanner => {
+            let lists = [("safe", Verdict::Safe, safe), ("unsafe", Verdict::Unsafe, is_unsafe)];
+            Ok(Output::Verdicts(meanings(lists, at)?))
+        }
+        _ if safe.is_some() || is_unsafe.is_some() => {
+            Err(at("exit_codes", "an action has complete and failed, not safe and unsafe".to_owned()))
+        }
+        _ => {
+            let lists = [("complete", Status::Complete, complete), ("failed", Status::Failed, failed)];
+            Ok(Output::Statuses(meanings(lists, at)?))
+        }
+    }
+}
+
+fn meanings<T: Copy + PartialEq>(
+    lists: [(&str, T, Option<Vec<i32>>); 2],
+    at: &impl Fn(&str, String) -> Fault,
+) -> Result<BTreeMap<u8, T>, Fault> {
+    let mut meanings = BTreeMap::new();
+    for (word, meaning, codes) in lists {
+        let codes = codes.filter(|codes| !codes.is_empty());
+        let codes = codes.ok_or_else(|| at("exit_codes", format!("no code says {word}: there is no default")))?;
+        for code in codes {
+            let code = u8::try_from(code).map_err(|_| at("exit_codes", format!("{code} is no exit code: 0 to 255")))?;
+            if meanings.insert(code, meaning).is_some_and(|before| before != meaning) {
+                return Err(at("exit_codes", format!("{code} means two things")));
+            }
+        }
+    }
+    Ok(meanings)
+}
+
+/// Absolute as it is; else in the plugin's own folder; else, for a bare name, in `PATH`.
+fn program_path(word: &str, folder: Option<&Path>, path: &str) -> Result<PathBuf, String> {
+    if word.is_empty() {
+        return Err("the program's name is empty".to_owned());
+    }
+    if Path::new(word).is_absolute() {
+        return files::check_program(Path::new(word)).map(|()| word.into());
+    }
+    if word.split('/').any(|part| part == "..") {
+        return Err(format!("{word} leaves the plugin's folder: write an absolute path"));
+    }
+    if let Some(own) = folder.map(|folder| folder.join(word)).filter(|own| own.exists()) {
+        let own = std::path::absolute(&own).unwrap_or(own);
+        return files::check_program(&own).map(|()| own);
+    }
+    if word.contains('/') {
+        return Err(format!("{word} is not in the plugin's folder"));
+    }
+    let found = std::env::split_paths(path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(word))
+        .find(|each| each.is_file());
+    match found {
+        Some(program) => files::check_program(&program).map(|()| program),
+        None => Err(format!("{word} is not found in PATH: install it, or write its absolute path")),
+    }
+}
+
+/// A `{word}` that nothing replaces: a typo would reach the tool as it stands.
+fn unknown_placeholder(arg: &str) -> Option<&str> {
+    arg.match_indices('{').find_map(|(open, _)| {
+        let close = open + arg[open..].find('}')?;
+        let word = &arg[open..=close];
+        let inner = &word[1..word.len() - 1];
+        let is_word = !inner.is_empty() && inner.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        (is_word && !PLACEHOLDERS.contains(&word)).then_some(word)
+    })
+}
+
+fn is_variable(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Names are part of paths, queues and file names.
+pub(super) fn check_name(name: &str, key: &str) -> Result<(), Fault> {
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(good) {
+        return Err(Fault::at(key, format!("{name:?} is no name: use a-z, 0-9, _ and -")));
+    }
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! What the user typed: every key, none checked but for its type. Unknown keys are refused.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::secrets::RawSecret;
+use super::units::{Size, Span};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Raw {
+    pub plugin_path: Option<Vec<PathBuf>>,
+    pub server: RawServer,
+    pub admin: RawAdmin,
+    pub store: RawStore,
+    pub limits: RawLimits,
+    pub registries: BTreeMap<String, RawRegistry>,
+    pub plugins: BTreeMap<String, RawPlugin>,
+    pub routes: Vec<RawRoute>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawServer {
+    pub bind: Option<SocketAddr>,
+    pub max_body: Option<Size>,
+    pub max_connections: Option<u32>,
+    pub header_timeout: Option<Span>,
+    pub read_timeout: Option<Span>,
+    pub keep_alive: Option<Span>,
+    pub public_url: Option<String>,
+    pub insecure_plaintext: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawAdmin {
+    pub bind: Option<SocketAddr>,
+    pub token: Option<RawSecret>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawStore {
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawLimits {
+    pub pending: Option<u32>,
+    pub pending_per_registry: Option<u32>,
+    pub queue: Option<u32>,
+    pub concurrency: Option<u32>,
+    pub writes_per_registry: Option<u32>,
+    pub plugin_attempts: Option<u32>,
+    pub retry_first: Option<Span>,
+    pub retry_max: Option<Span>,
+    pub retry_for: Option<Span>,
+    pub probe_after: Option<u32>,
+    pub shutdown_grace: Option<Span>,
+    pub kill_grace: Option<Span>,
+    pub log: Option<Size>,
+    pub answer: Option<Size>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawRegistry {
+    pub kind: String,
+    pub url: Option<String>,
+    pub workspace: Option<String>,
+    pub credentials: Option<RawCredentials>,
+    pub webhook: RawWebhook,
+    pub timeout: Option<Span>,
+    pub confirm: Option<bool>,
+    pub ca_file: Option<PathBuf>,
+    pub proxy: Option<String>,
+    #[serde(default)]
+    pub insecure_http: bool,
+    #[serde(default)]
+    pub write_back: RawWriteBack,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawCredentials {
+    pub email: String,
+    pub developer_key: RawSecret,
+    pub organization: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawWebhook {
+    pub secrets: Vec<RawSecret>,
+    pub scheme: Option<RawScheme>,
+    pub tolerance: Option<Span>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum RawScheme {
+    Preset(String),
+    Token(RawToken),
+    Custom(RawCustom),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawToken {
+    pub token: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawCustom {
+    pub header: String,
+    pub algorithm: Option<String>,
+    pub encoding: Option<String>,
+    pub prefix: Option<String>,
+    pub separator: Option<char>,
+    pub id_header: Option<String>,
+    pub timestamp_header: Option<String>,
+    pub key: Option<String>,
+    pub signed: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawWriteBack {
+    pub scan_method: Option<String>,
+    pub scan_results_key: Option<String>,
+    pub redirect_method: Option<String>,
+    pub redirect_path: Option<String>,
+    pub update_mask: Option<String>,
+    pub redirect: Option<BTreeMap<String, String>>,
+    pub redirect_words: RawWords,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawWords {
+    pub in_progress: Option<String>,
+    pub complete: Option<String>,
+    pub failed: Option<String>,
+}
+
+/// A manifest, or what the configuration says about a plugin.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawPlugin {
+    #[serde(rename = "use")]
+    pub instance_of: Option<String>,
+    pub kind: Option<String>,
+    pub command: Option<Vec<String>>,
+    pub output: Option<String>,
+    pub exit_codes: Option<RawExitCodes>,
+    pub fail_on: Option<String>,
+    pub timeout: Option<Span>,
+    pub artifact: Option<bool>,
+    pub settings: Map<String, Value>,
+    pub env: BTreeMap<String, String>,
+    pub secrets: BTreeMap<String, RawSecret>,
+    pub concurrency: Option<u32>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawExitCodes {
+    #[serde(rename = "safe")]
+    pub safe: Option<Vec<i32>>,
+    #[serde(rename = "unsafe")]
+    pub is_unsafe: Option<Vec<i32>>,
+    pub complete: Option<Vec<i32>>,
+    pub failed: Option<Vec<i32>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawRoute {
+    pub on: String,
+    #[serde(default)]
+    pub registries: Vec<String>,
+    pub workspace: Option<String>,
+    pub model: Option<String>,
+    pub stage: Option<String>,
+    #[serde(default)]
+    pub scanners: Vec<String>,
+    #[serde(default)]
+    pub advisory: Vec<String>,
+    #[serde(default)]
+    pub actions: Vec<String>,
+    pub verdict: Option<RawPolicy>,
+    pub on_error: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum RawPolicy {
+    Word(String),
+    Quorum(RawQuorum),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawQuorum {
+    pub quorum: u32,
+}
