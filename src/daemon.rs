@@ -1,14 +1,84 @@
-//! The daemon.
+#![doc = include_str!("daemon/README.md")]
 
 mod admin;
 mod clock;
+mod config;
 mod effects;
 mod job;
+mod listeners;
+mod route;
 mod runner;
 mod server;
 #[cfg(test)]
 mod simulation;
+mod start;
 mod store;
 mod verdict;
 mod worker;
 mod writeback;
+
+use std::path::PathBuf;
+
+use actix_web::dev::{Server, ServerHandle};
+use anyhow::{Result, anyhow};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+pub use admin::{show_delivery, show_job};
+pub use clock::Clock;
+pub use config::{Config, SAMPLE};
+pub use listeners::{Listeners, bound};
+pub use runner::harden;
+pub use start::start;
+pub use store::{AttemptRow, DeliveryRow, Filter, JobRow, Store, StoreError, VerdictRow};
+
+/// A daemon at work.
+pub struct Daemon {
+    intake: Serving,
+    admin: Serving,
+    socket: Serving,
+    socket_path: PathBuf,
+    worker: JoinHandle<()>,
+    stop_working: CancellationToken,
+}
+
+impl Daemon {
+    /// Works until `shutdown`, then drains: stops accepting, finishes open requests, claims nothing more, and waits for
+    /// running jobs as long as `limits.shutdown_grace` allows. An error says which part of it ended on its own.
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<()> {
+        let broken = tokio::select! {
+            () = shutdown.cancelled() => None,
+            ended = &mut self.worker => Some(anyhow!("the worker ended on its own: {ended:?}")),
+            ended = &mut self.intake.task => Some(anyhow!("the intake ended on its own: {ended:?}")),
+            ended = &mut self.admin.task => Some(anyhow!("the admin side ended on its own: {ended:?}")),
+            ended = &mut self.socket.task => Some(anyhow!("the admin socket ended on its own: {ended:?}")),
+        };
+        self.stop_working.cancel();
+        let worker_done = async {
+            if !self.worker.is_finished() {
+                let _ = (&mut self.worker).await;
+            }
+        };
+        tokio::join!(self.intake.handle.stop(true), worker_done);
+        info!("drained");
+        // Kept to the end, so that a probe sees the drain.
+        tokio::join!(self.admin.handle.stop(false), self.socket.handle.stop(false));
+        if let Err(error) = std::fs::remove_file(&self.socket_path) {
+            warn!(path = %self.socket_path.display(), %error, "the admin socket could not be removed");
+        }
+        broken.map_or(Ok(()), Err)
+    }
+}
+
+/// A server that was started.
+struct Serving {
+    handle: ServerHandle,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl From<Server> for Serving {
+    fn from(server: Server) -> Self {
+        Self { handle: server.handle(), task: tokio::spawn(server) }
+    }
+}

@@ -1,6 +1,65 @@
-//! The `scanrelay` command.
+//! The `scanrelay` command: arguments, logging, signals, exit codes.
 
+mod command;
 mod daemon;
 mod emulator;
 
-fn main() {}
+use std::io::{IsTerminal, Write, stderr};
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use command::{Arguments, Command, Failure, Outcome};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match start(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let (code, message) = match failure {
+                Failure::Failed(message) => (1, message),
+                Failure::Wrong(message) => (2, message),
+            };
+            // Nobody reads the reason when stderr is gone; the code still says it.
+            let _ = writeln!(stderr(), "scanrelay: {message}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn start(arguments: Arguments) -> Outcome {
+    log_to_stderr(&arguments.log)?;
+    // The only provider that builds with a C compiler alone.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let outcome = runtime.block_on(run(arguments));
+    // A read of a stuck disk must not keep us from ending.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn run(arguments: Arguments) -> Outcome {
+    match arguments.command {
+        Command::Serve => command::serve::run(&arguments.config).await,
+        Command::Check(check) => command::check::run(&arguments.config, &check),
+        Command::DevRegistry(registry) => command::serve::development_registry(registry.bind).await,
+        Command::Send(send) => command::send::run(&arguments.config, send).await,
+        Command::Deliveries(deliveries) => {
+            command::deliveries::run(deliveries, &command::access(&arguments.config).await?).await
+        }
+        Command::Jobs(jobs) => command::jobs::run(jobs, &command::access(&arguments.config).await?).await,
+    }
+}
+
+fn log_to_stderr(filter: &str) -> Outcome {
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|_| Failure::Wrong(format!("--log {filter:?} is no filter: say error, warn, info, debug or trace")))?;
+    let log = tracing_subscriber::fmt().with_writer(stderr).with_env_filter(filter);
+    if stderr().is_terminal() {
+        log.with_target(false).init();
+    } else {
+        log.json().flatten_event(true).with_current_span(false).init();
+    }
+    Ok(())
+}

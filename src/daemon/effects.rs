@@ -1,6 +1,9 @@
 //! What a job does to the world outside: the one seam of the daemon. The live side joins runner and write-back; the
 //! simulation has the other.
 
+pub mod live;
+mod tell;
+
 use std::future::Future;
 
 use serde_json::Value;
@@ -8,6 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::job::{Job, Outcome};
+
+pub use tell::LONGEST_TELL;
 
 /// What came of an attempt, with the run's log.
 #[derive(Debug)]

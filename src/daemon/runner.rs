@@ -31,7 +31,7 @@ use scanrelay::plugin::Conclusion;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-pub use leftovers::{Leftover, end_leftovers};
+pub use leftovers::end_leftovers;
 pub use spec::{Output, Spec, Word};
 
 use conclude::{Exit, conclude};

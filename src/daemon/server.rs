@@ -20,6 +20,9 @@ use super::store::{Bounds, Inserted, Intake, Store, StoreError};
 /// A sender that was answered 503 comes back after this long. Below 60 s, since MLflow does not renew its timestamps.
 const RETRY_AFTER_SECONDS: &str = "30";
 
+/// What the first matching route asks for; without one, why.
+pub type RouteOf = dyn Fn(&Event) -> Result<Plan, String> + Send + Sync;
+
 /// What the intake works with.
 #[derive(Clone)]
 pub struct Front {
@@ -28,8 +31,7 @@ pub struct Front {
     pub wake: Arc<Notify>,
     pub bounds: Bounds,
     pub receivers: Vec<Arc<Receiver>>,
-    /// What the first matching route asks for; without one, why.
-    pub route: Arc<dyn Fn(&Event) -> Result<Plan, String> + Send + Sync>,
+    pub route: Arc<RouteOf>,
     pub limits: IntakeLimits,
 }
 

@@ -237,7 +237,10 @@ fn what_is_proved_is_told() {
     let token = verifier(Scheme::token("X-Token"), &["hunter2"]);
     let sent = Headers::default().and("X-Token", "hunter2").and("webhook-id", "msg_1");
     let verified = token.verify_at(&sent.caller(), b"anything", NOW).unwrap();
-    assert_eq!(((verified.scheme.as_str(), verified.id, verified.timestamp), verified.body), (("token", None, None), false));
+    assert_eq!(
+        ((verified.scheme.as_str(), verified.id, verified.timestamp), verified.body),
+        (("token", None, None), false)
+    );
 }
 
 #[test]

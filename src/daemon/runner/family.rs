@@ -33,6 +33,7 @@ pub(super) fn end(belongs: impl Fn(&Process) -> bool) -> Vec<Process> {
             break;
         }
         for (process, _) in &found {
+            kill_group_of(process, &found);
         }
         for (_, handle) in &found {
             let _ = pidfd_send_signal(handle, Signal::KILL);

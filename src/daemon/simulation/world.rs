@@ -103,7 +103,7 @@ impl World {
         };
         let headers = receiver.verifier().sign(None, now, body.as_bytes()).unwrap();
         let request = TestRequest::post().uri("/hooks/verta").insert_header(("Content-Type", "application/json"));
-        headers.into_iter().fold(request, |request, header| request.insert_header(header)).set_payload(body)
+        headers.into_iter().fold(request, actix_web::test::TestRequest::insert_header).set_payload(body)
     }
 
     fn new_body(&self, now: Timestamp) -> String {

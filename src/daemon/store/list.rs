@@ -133,15 +133,6 @@ impl Store {
         .await
     }
 
-    /// How many deliveries stand in each state, and whether the file can be read at all.
-    pub async fn counts(&self) -> Result<Vec<(String, i64)>, StoreError> {
-        self.read(|connection| {
-            let query = "select state, count(*) from delivery group by state order by state";
-            rows(connection, query, params![], |row| Ok((row.get(0)?, row.get(1)?)))
-        })
-        .await
-    }
-
     /// Whether the file takes writes.
     pub async fn is_writable(&self) -> Result<(), StoreError> {
         self.write(|connection| {

@@ -117,7 +117,8 @@ fn a_line_that_claims_a_type_and_has_not_its_form_is_a_fault() {
 #[test]
 fn a_url_is_one_that_can_be_shown_and_clicked() {
     let long = |length: usize| format!("https://a/{}", "x".repeat(length - 10));
-    let good = ["http://a", "https://scan.example.com:8443/r/1?q=@#x", "https://[2001:db8::1]/r", "http://a?x", &long(2048)];
+    let good =
+        ["http://a", "https://scan.example.com:8443/r/1?q=@#x", "https://[2001:db8::1]/r", "http://a?x", &long(2048)];
     for good in good {
         let line = Line::Result { verdict: Some(Verdict::Safe), status: None, summary: None, url: Some(good.into()) };
         check(url(good), Is::Good(line));
@@ -156,7 +157,8 @@ fn a_url_is_one_that_can_be_shown_and_clicked() {
 
 #[test]
 fn long_texts_are_cut_at_a_character() {
-    let text = |message: &str| match Line::parse(json!({"type": "progress", "message": message}).to_string().as_bytes()) {
+    let text = |message: &str| match Line::parse(json!({"type": "progress", "message": message}).to_string().as_bytes())
+    {
         Some(Ok(Line::Progress { message, .. })) => message,
         other => panic!("{other:?}"),
     };
@@ -178,7 +180,9 @@ fn every_text_of_a_line_is_cut() {
         assert_eq!(text.len(), MAX_TEXT);
     }
     let result = json!({"type": "result", "status": "complete", "summary": long});
-    let Some(Ok(Line::Result { summary, .. })) = Line::parse(result.to_string().as_bytes()) else { panic!("no result") };
+    let Some(Ok(Line::Result { summary, .. })) = Line::parse(result.to_string().as_bytes()) else {
+        panic!("no result")
+    };
     assert_eq!(summary.unwrap().len(), MAX_TEXT);
 }
 

@@ -10,7 +10,11 @@ fn finding(severity: &str) -> String {
     format!(r#"{{"type":"finding","id":"x","severity":"{severity}","message":"m"}}"#)
 }
 
-fn ended<'a>(kind: PluginKind, fail_on: Severity, lines: impl IntoIterator<Item = &'a str>) -> Result<Conclusion, Fault> {
+fn ended<'a>(
+    kind: PluginKind,
+    fail_on: Severity,
+    lines: impl IntoIterator<Item = &'a str>,
+) -> Result<Conclusion, Fault> {
     let mut transcript = Transcript::new(kind, fail_on);
     for line in lines {
         transcript.take(line.as_bytes());
@@ -20,10 +24,11 @@ fn ended<'a>(kind: PluginKind, fail_on: Severity, lines: impl IntoIterator<Item 
 
 /// A scanner that fails on high.
 fn check(lines: &[&str], expected: Result<Verdict, Fault>) {
-    let verdict = ended(PluginKind::Scanner, Severity::High, lines.iter().copied()).map(|conclusion| match conclusion {
-        Conclusion::Scan { verdict, .. } => verdict,
-        Conclusion::Action { .. } => panic!("a scanner acted: {lines:?}"),
-    });
+    let verdict =
+        ended(PluginKind::Scanner, Severity::High, lines.iter().copied()).map(|conclusion| match conclusion {
+            Conclusion::Scan { verdict, .. } => verdict,
+            Conclusion::Action { .. } => panic!("a scanner acted: {lines:?}"),
+        });
     assert_eq!(verdict, expected, "{lines:?}");
 }
 

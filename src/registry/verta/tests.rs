@@ -38,7 +38,9 @@ fn told(verta: &Verta, event: &Event, outcome: &Outcome, answers: &[(u16, &str)]
 
 fn line(step: &Step) -> String {
     match step {
-        Step::Send(request) => format!("{request} {}", request.body.as_deref().unwrap_or_default()).trim_end().to_owned(),
+        Step::Send(request) => {
+            format!("{request} {}", request.body.as_deref().unwrap_or_default()).trim_end().to_owned()
+        }
         Step::Done => "done".into(),
         Step::Retry(reason) => format!("retry: {reason}"),
         Step::Refused(reason) => format!("refused: {reason}"),
@@ -65,8 +67,17 @@ const BY_STATUS: [(u16, &str); 15] = [
 ];
 
 /// Bodies that no registry answers with, under a 2xx: a proxy, a login page, a cut answer, another service.
-const GARBAGE: [&str; 9] =
-    ["", " ", "OK", "<html>log in</html>", "null", "\"safe\"", "[]", "[\"scanned\",\"safe\"]", "{\"scan_status\":\"scan"];
+const GARBAGE: [&str; 9] = [
+    "",
+    " ",
+    "OK",
+    "<html>log in</html>",
+    "null",
+    "\"safe\"",
+    "[]",
+    "[\"scanned\",\"safe\"]",
+    "{\"scan_status\":\"scan",
+];
 
 #[test]
 fn credentials_come_in_both_spellings_and_print_nothing() {

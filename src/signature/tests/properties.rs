@@ -9,7 +9,8 @@ use super::*;
 const IDS: &str = "[!-\\-/-~]{1,256}";
 
 fn hmac() -> impl Strategy<Value = (Scheme, Secret)> {
-    let templates = ["{body}", "{id}.{body}", "v0:{timestamp}:{body}", "{id}.{timestamp}.{body}", "{body}.{timestamp}.{id}"];
+    let templates =
+        ["{body}", "{id}.{body}", "v0:{timestamp}:{body}", "{id}.{timestamp}.{body}", "{body}.{timestamp}.{id}"];
     let keys = select(vec![KeyForm::Raw, KeyForm::Base64, KeyForm::Whsec]);
     let hashes = select(vec![Algorithm::Sha256, Algorithm::Sha512]);
     let encodings = select(vec![Encoding::Hex, Encoding::Base64]);
@@ -37,7 +38,8 @@ fn hmac() -> impl Strategy<Value = (Scheme, Secret)> {
 
 fn any_scheme() -> impl Strategy<Value = (Scheme, Secret)> {
     let token = "[!-~]([ -~]{0,40}[!-~])?".prop_map(|token| (Scheme::token("X-Token"), Secret::new(token).unwrap()));
-    let github = prop::collection::vec(any::<u8>(), 1..100).prop_map(|key| (Scheme::github(), Secret::new(key).unwrap()));
+    let github =
+        prop::collection::vec(any::<u8>(), 1..100).prop_map(|key| (Scheme::github(), Secret::new(key).unwrap()));
     let standard = Just((Scheme::standard_webhooks(), Secret::new(WHSEC).unwrap()));
     prop_oneof![4 => hmac(), 1 => token, 1 => github, 1 => standard]
 }

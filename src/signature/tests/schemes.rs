@@ -22,7 +22,9 @@ fn a_template_names_the_body_once_and_the_others_at_most_once() {
     for good in ["{body}", "{id}.{timestamp}.{body}", "v0:{timestamp}:{body}", "{body}{id}", "a}b{body}}"] {
         assert!(SignedContent::parse(good).is_ok(), "{good}");
     }
-    for bad in ["", "text", "{id}", "{body}{body}", "{id}{id}{body}", "{Body}", "{ body }", "{}{body}", "{body", "{{body}}"] {
+    for bad in
+        ["", "text", "{id}", "{body}{body}", "{id}{id}{body}", "{Body}", "{ body }", "{}{body}", "{body", "{{body}}"]
+    {
         assert_eq!(SignedContent::parse(bad), Err(SchemeError::Template(bad.into())));
     }
 }

@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Stdio};
 
+use super::super::leftovers::Leftover;
 use super::*;
 
 /// The process that the plugin left, by the pid in its progress message, is named in the log and dead.

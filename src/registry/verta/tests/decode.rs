@@ -169,7 +169,9 @@ fn a_known_field_of_the_wrong_type_makes_no_promotion() {
 fn unknown_fields_are_passed_over_however_deep() {
     let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
     let body = |field: &str| {
-        format!(r#"{{"{field}":{deep},"event_type":"PROMOTE","new_entity":{{"x":{deep},"model_version":{{"id":"1"}}}}}}"#)
+        format!(
+            r#"{{"{field}":{deep},"event_type":"PROMOTE","new_entity":{{"x":{deep},"model_version":{{"id":"1"}}}}}}"#
+        )
     };
     kind(&body("unknown"), "promotion");
     kind(&body("event_uuid"), "promotion");

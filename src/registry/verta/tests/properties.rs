@@ -8,7 +8,8 @@ use super::*;
 
 /// JSON made of the words that the decoder knows, and of others.
 fn any_json() -> impl Strategy<Value = Value> {
-    let words = vec!["PROMOTE", "REQUEST_SCAN", "4", "PRODUCTION", "scanned", "safe", "{\"status\":1}", "", "1001", ".."];
+    let words =
+        vec!["PROMOTE", "REQUEST_SCAN", "4", "PRODUCTION", "scanned", "safe", "{\"status\":1}", "", "1001", ".."];
     let keys = vec![
         "event_uuid",
         "event_type",

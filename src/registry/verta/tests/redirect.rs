@@ -171,7 +171,8 @@ fn ids_come_from_the_registry_first_and_stay_within_their_segment() {
         let mut event = event();
         event.model.id = model.map(str::to_owned);
         event.version.id = Some(version.to_owned());
-        let mut lines = told(&registry(), &event, &complete(None), &[(200, &json!({"model_version": read}).to_string())]);
+        let mut lines =
+            told(&registry(), &event, &complete(None), &[(200, &json!({"model_version": read}).to_string())]);
         lines.pop().unwrap().split(" {").next().unwrap().to_owned()
     };
     let models = "PATCH /api/v1/registry/registered_models";
@@ -188,7 +189,9 @@ fn ids_come_from_the_registry_first_and_stay_within_their_segment() {
         assert!(line(&registry().next(&event, &complete(None), &[])).starts_with("refused: "), "{bad:?}");
         assert!(line(&Registry::Verta(registry()).confirm(&event, &[])).starts_with("refused: "), "{bad:?}");
     }
-    assert!(line(&registry().next(&Event::new(EventKind::Promotion, "verta"), &complete(None), &[])).starts_with("refused"));
+    assert!(
+        line(&registry().next(&Event::new(EventKind::Promotion, "verta"), &complete(None), &[])).starts_with("refused")
+    );
 }
 
 #[test]

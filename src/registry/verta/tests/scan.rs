@@ -86,7 +86,11 @@ fn an_answer_that_does_not_say_is_read_back() {
     let safe = scanned(Verdict::Safe);
     check(&safe, &[(200, "{}"), (200, STANDS)], &[&put, &get, "done"]);
     check(&safe, &[(200, "{}"), (200, "{}")], &[&put, &get, "retry: "]);
-    check(&safe, &[(200, "{}"), (200, r#"{"scan_status":"scanned","safety_status":"unsafe"}"#)], &[&put, &get, "retry: "]);
+    check(
+        &safe,
+        &[(200, "{}"), (200, r#"{"scan_status":"scanned","safety_status":"unsafe"}"#)],
+        &[&put, &get, "retry: "],
+    );
     check(&safe, &[(200, r#"{"scan_status":null}"#), (503, "")], &[&put, &get, "retry: "]);
     check(&safe, &[(200, "{}"), (404, "")], &[&put, &get, "refused: "]);
 }

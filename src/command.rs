@@ -1,0 +1,106 @@
+//! The commands: what a person types, one file per command.
+
+pub mod admin_client;
+pub mod check;
+pub mod deliveries;
+pub mod jobs;
+mod output;
+pub mod send;
+pub mod serve;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::daemon::Config;
+use admin_client::Access;
+
+/// Receives signed model-registry webhooks, runs scanners and promotion actions, and reports the verdict.
+#[derive(Debug, Parser)]
+#[command(name = "scanrelay", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Arguments {
+    /// The configuration file.
+    #[arg(
+        long,
+        global = true,
+        env = "SCANRELAY_CONFIG",
+        default_value = "/etc/scanrelay/scanrelay.toml",
+        value_name = "FILE"
+    )]
+    pub config: PathBuf,
+
+    /// What to log on stderr: error, warn, info, debug, trace, or a filter such as info,scanrelay=debug.
+    #[arg(long, global = true, env = "SCANRELAY_LOG", default_value = "info", value_name = "FILTER")]
+    pub log: String,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs the daemon until SIGTERM or Ctrl-C. A second signal exits at once.
+    Serve,
+    /// Explains the configuration, resolving secrets and plugins. Exits 2 on a fault.
+    Check(check::Arguments),
+    /// Runs the development registry: a stand-in for Verta on loopback, in memory.
+    DevRegistry(DevRegistry),
+    /// Signs a body as a registry would and posts it to a daemon.
+    Send(send::Arguments),
+    /// Looks at deliveries: what came, and what became of it.
+    #[command(subcommand)]
+    Deliveries(deliveries::Command),
+    /// Looks at jobs, and acts on them.
+    #[command(subcommand)]
+    Jobs(jobs::Command),
+}
+
+#[derive(Debug, Args)]
+pub struct DevRegistry {
+    /// Where to listen; loopback only. Port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8486", value_name = "ADDR:PORT")]
+    pub bind: std::net::SocketAddr,
+}
+
+/// Why a command did not do what it was asked, and the exit code that says so.
+#[derive(Debug)]
+pub enum Failure {
+    /// Exit code 1.
+    Failed(String),
+    /// Wrong arguments or configuration: exit code 2.
+    Wrong(String),
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(format!("{error:#}"))
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+pub type Outcome = Result<(), Failure>;
+
+/// The checked configuration.
+pub fn configuration(file: &Path) -> Result<Config, Failure> {
+    Config::load(file, environment()).map_err(|error| Failure::Wrong(error.to_string()))
+}
+
+/// The way to what the daemon of that configuration knows.
+pub async fn access(file: &Path) -> Result<Access, Failure> {
+    let store = Config::store_of(file, environment()).map_err(|error| Failure::Wrong(error.to_string()))?;
+    Access::open(&store.path, &store.socket).await
+}
+
+/// The environment, read here once. What is not UTF-8 is no setting of ours.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}

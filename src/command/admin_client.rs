@@ -1,0 +1,129 @@
+//! The way to a running daemon: the socket beside its store. With the daemon stopped, the store itself, under its lock.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::Failure;
+use crate::daemon::{Clock, DeliveryRow, Filter, JobRow, Store, show_delivery, show_job};
+
+/// How the daemon's knowledge is reached.
+pub enum Access {
+    Daemon { client: reqwest::Client, socket: PathBuf },
+    Stopped { store: Store },
+}
+
+impl Access {
+    /// Through the socket when somebody listens there, else through the file.
+    pub async fn open(store: &Path, socket: &Path) -> Result<Self, Failure> {
+        if tokio::net::UnixStream::connect(socket).await.is_ok() {
+            let client = reqwest::Client::builder().unix_socket(socket.to_owned()).no_proxy().build();
+            let client = client.map_err(|error| Failure::Failed(format!("{}: {error}", socket.display())))?;
+            return Ok(Self::Daemon { client, socket: socket.to_owned() });
+        }
+        if !store.exists() {
+            return Err(Failure::Failed(format!(
+                "no daemon listens on {} and there is no store at {}: start scanrelay serve, or name the right --config",
+                socket.display(),
+                store.display()
+            )));
+        }
+        let store = Store::open(store, 16).await.map_err(|error| Failure::Failed(error.to_string()))?;
+        Ok(Self::Stopped { store })
+    }
+
+    pub async fn deliveries(&self, filter: Filter) -> Result<Vec<DeliveryRow>, Failure> {
+        match self {
+            Self::Daemon { .. } => {
+                self.get(&format!("/api/v1/deliveries?{}", query(&filter))).await.map(Option::unwrap_or_default)
+            }
+            Self::Stopped { store } => store.deliveries(filter).await.map_err(failed),
+        }
+    }
+
+    pub async fn delivery(&self, id: i64) -> Result<Option<Value>, Failure> {
+        match self {
+            Self::Daemon { .. } => self.get(&format!("/api/v1/deliveries/{id}")).await,
+            Self::Stopped { store } => show_delivery(store, id).await.map_err(failed),
+        }
+    }
+
+    pub async fn jobs(&self, filter: Filter) -> Result<Vec<JobRow>, Failure> {
+        match self {
+            Self::Daemon { .. } => {
+                self.get(&format!("/api/v1/jobs?{}", query(&filter))).await.map(Option::unwrap_or_default)
+            }
+            Self::Stopped { store } => store.jobs(filter).await.map_err(failed),
+        }
+    }
+
+    pub async fn job(&self, id: i64) -> Result<Option<Value>, Failure> {
+        match self {
+            Self::Daemon { .. } => self.get(&format!("/api/v1/jobs/{id}")).await,
+            Self::Stopped { store } => show_job(store, id).await.map_err(failed),
+        }
+    }
+
+    /// What became of the retry, in words.
+    pub async fn retry(&self, id: i64, reason: Option<String>) -> Result<String, Failure> {
+        match self {
+            Self::Daemon { client, .. } => {
+                let sent =
+                    client.post(format!("http://scanrelay/api/v1/jobs/{id}/retry")).json(&json!({ "reason": reason }));
+                let answer = sent.send().await.map_err(|error| self.broken(&error))?;
+                let accepted = answer.status().is_success();
+                let answer: Value = answer.json().await.map_err(|error| self.broken(&error))?;
+                if accepted {
+                    return Ok(format!(
+                        "job {id}: delivery {} is open again, round {}",
+                        answer["delivery"], answer["round"]
+                    ));
+                }
+                Err(Failure::Failed(answer["message"].as_str().unwrap_or("the daemon refused").to_owned()))
+            }
+            Self::Stopped { store } => {
+                let uid = rustix::process::getuid().as_raw();
+                let retried = store.retry(id, Some(uid), reason, Clock::system().now()).await.map_err(failed)?;
+                let words = retried.in_words(id);
+                if retried.is_round() { Ok(words) } else { Err(Failure::Failed(words)) }
+            }
+        }
+    }
+
+    /// `None`: there is none of that id.
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
+        let Self::Daemon { client, .. } = self else { return Ok(None) };
+        let answer = client.get(format!("http://scanrelay{path}")).send().await.map_err(|error| self.broken(&error))?;
+        match answer.status().as_u16() {
+            200 => answer.json().await.map(Some).map_err(|error| self.broken(&error)),
+            404 => Ok(None),
+            status => Err(Failure::Failed(format!("the daemon answered {status}: see its log"))),
+        }
+    }
+
+    fn broken(&self, error: &reqwest::Error) -> Failure {
+        let socket = match self {
+            Self::Daemon { socket, .. } => socket.display().to_string(),
+            Self::Stopped { .. } => "the store".to_owned(),
+        };
+        Failure::Failed(format!("{socket}: {error}"))
+    }
+}
+
+fn query(filter: &Filter) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    let numbers = [("delivery", filter.delivery), ("before", filter.before), ("limit", filter.limit.map(i64::from))];
+    for (key, value) in [("state", &filter.state), ("registry", &filter.registry)] {
+        query.extend_pairs(value.iter().map(|value| (key, value)));
+    }
+    for (key, value) in numbers {
+        query.extend_pairs(value.iter().map(|value| (key, value.to_string())));
+    }
+    query.finish()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
+fn failed(error: crate::daemon::StoreError) -> Failure {
+    Failure::Failed(error.to_string())
+}

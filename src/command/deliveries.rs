@@ -1,0 +1,125 @@
+//! `scanrelay deliveries`: what came, and what became of it.
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::admin_client::Access;
+use super::output::{ago, cell, json, line, print, state, table};
+use super::{Failure, Outcome, jobs};
+use crate::daemon::{Clock, DeliveryRow, Filter, JobRow, VerdictRow};
+use scanrelay::plugin::printable;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Lists deliveries, newest first.
+    List(List),
+    /// Shows one delivery: its event, its verdicts, its jobs.
+    Show(Show),
+}
+
+#[derive(Debug, Args)]
+pub struct List {
+    /// Only those in this state: open, done, ignored, dead.
+    #[arg(long)]
+    state: Option<String>,
+    /// Only those of this registry.
+    #[arg(long)]
+    registry: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    /// One JSON array instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The delivery's id, as it was answered.
+    id: i64,
+    /// One JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(command: Command, access: &Access) -> Outcome {
+    match command {
+        Command::List(list) => {
+            let filter =
+                Filter { state: list.state, registry: list.registry, limit: Some(list.limit), ..Filter::default() };
+            let rows = access.deliveries(filter).await?;
+            if list.json { json(&rows) } else { print_list(&rows) }
+        }
+        Command::Show(show) => {
+            let found = access.delivery(show.id).await?;
+            let found = found.ok_or_else(|| {
+                Failure::Failed(format!("there is no delivery {}: see scanrelay deliveries list", show.id))
+            })?;
+            if show.json { json(&found) } else { print_one(&found) }
+        }
+    }
+}
+
+fn print_list(rows: &[DeliveryRow]) -> Outcome {
+    let now = Clock::system().now();
+    let mut table = table(&["ID", "AGE", "REGISTRY", "EVENT", "SUBJECT", "STATE", "REASON"]);
+    for row in rows {
+        table.add_row([
+            cell(&row.id.to_string()),
+            cell(&ago(row.received_at, now)),
+            cell(&row.registry),
+            cell(&row.kind),
+            cell(&row.subject),
+            state(&row.state),
+            cell(row.reason.as_deref().unwrap_or(if row.conflict { "conflict" } else { "" })),
+        ]);
+    }
+    print(&table)
+}
+
+fn print_one(found: &Value) -> Outcome {
+    let delivery: DeliveryRow = read(found, "delivery")?;
+    let verdicts: Vec<VerdictRow> = read(found, "verdicts")?;
+    let rows: Vec<JobRow> = read(found, "jobs")?;
+    let now = Clock::system().now();
+    let mut facts = vec![
+        ("delivery", delivery.id.to_string()),
+        ("registry", delivery.registry.clone()),
+        ("event", delivery.kind.clone()),
+        ("subject", delivery.subject.clone()),
+        (
+            "state",
+            format!("{}{}", delivery.state, delivery.reason.map(|reason| format!(": {reason}")).unwrap_or_default()),
+        ),
+        ("received", format!("{} ago", ago(delivery.received_at, now))),
+        ("verified by", delivery.verified_by.clone()),
+        ("round", delivery.round.to_string()),
+    ];
+    if delivery.conflict {
+        facts.push(("conflict", "another body came under the same key before".to_owned()));
+    }
+    for verdict in &verdicts {
+        facts.push((
+            "verdict",
+            format!("{} (round {}, {} ago)", verdict.verdict, verdict.round, ago(verdict.settled_at, now)),
+        ));
+        for vote in verdict.votes.as_array().into_iter().flatten() {
+            let text = |key: &str| vote[key].as_str().unwrap_or_default().to_owned();
+            let advisory = if vote["advisory"] == true { " (advisory)" } else { "" };
+            facts.push((
+                "",
+                format!("{}: {}{advisory} {}", text("scanner"), text("verdict"), text("summary")).trim_end().to_owned(),
+            ));
+        }
+    }
+    for (name, value) in facts {
+        line(&format!("{name:<12} {}", printable(&value)))?;
+    }
+    line("")?;
+    jobs::print_list(&rows)
+}
+
+fn read<T: serde::de::DeserializeOwned>(found: &Value, key: &str) -> Result<T, Failure> {
+    serde_json::from_value(found[key].clone())
+        .map_err(|_| Failure::Failed(format!("the daemon's answer has no readable {key}: is it of another version?")))
+}

@@ -1,0 +1,66 @@
+//! Tables for people, JSON for machines; data to stdout.
+
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use scanrelay::Timestamp;
+use scanrelay::plugin::printable;
+use serde::Serialize;
+
+use super::Outcome;
+
+/// One line of JSON per value.
+pub(super) fn json<T: Serialize>(value: &T) -> Outcome {
+    let text = serde_json::to_string(value).map_err(anyhow::Error::from)?;
+    line(&text)
+}
+
+pub(super) fn line(text: &str) -> Outcome {
+    match writeln!(io::stdout(), "{text}") {
+        // Whoever read us has seen enough: `scanrelay jobs list | head -1`.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}
+
+pub(super) fn table(head: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if !io::stdout().is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
+    table.set_header(head.iter().map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
+    table
+}
+
+pub(super) fn print(table: &Table) -> Outcome {
+    let text = table.to_string();
+    let trimmed: Vec<&str> = text.lines().map(str::trim_end).collect();
+    line(&trimmed.join("\n"))
+}
+
+pub(super) fn cell(text: &str) -> Cell {
+    Cell::new(printable(text))
+}
+
+/// A state in its colour: what is well, what is on its way, what needs somebody.
+pub(super) fn state(word: &str) -> Cell {
+    let color = match word {
+        "done" => Color::Green,
+        "dead" => Color::Red,
+        "open" | "running" | "due" | "waiting" | "held" => Color::Yellow,
+        _ => Color::Reset,
+    };
+    Cell::new(word).fg(color)
+}
+
+/// How long ago, in the largest unit that says something.
+pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
+    let seconds = now.since(at).as_secs();
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86_400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}

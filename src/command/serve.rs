@@ -1,0 +1,64 @@
+//! `scanrelay serve` and `scanrelay dev-registry`: what runs until it is told to stop.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::output::line;
+use super::{Failure, Outcome};
+use crate::daemon::{self, Listeners, bound};
+use crate::emulator;
+
+pub async fn run(config: &Path) -> Outcome {
+    daemon::harden()?;
+    let config = super::configuration(config)?;
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    let shutdown = until_signalled()?;
+    let listeners = Listeners::bind(&config).map_err(Failure::Failed)?;
+    let (intake, admin) = (listeners.intake_address()?, listeners.admin_address()?);
+    let daemon = daemon::start(config, listeners).await?;
+    line(&format!("ready intake={intake} admin={admin}"))?;
+    Ok(daemon.run(shutdown).await?)
+}
+
+pub async fn development_registry(bind: SocketAddr) -> Outcome {
+    if !bind.ip().is_loopback() {
+        return Err(Failure::Wrong(format!(
+            "--bind {bind}: the development registry believes any key, so it listens on loopback only"
+        )));
+    }
+    let shutdown = until_signalled()?;
+    let listener = bound(bind, "--bind").map_err(Failure::Failed)?;
+    line(&format!("ready registry={}", listener.local_addr()?))?;
+    Ok(emulator::run(listener, emulator::Options::default(), shutdown).await?)
+}
+
+/// Cancelled by the first SIGTERM or SIGINT; the second ends the process at once.
+fn until_signalled() -> Result<CancellationToken, Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let shutdown = CancellationToken::new();
+    let token = shutdown.clone();
+    tokio::spawn(async move {
+        either(&mut terminate, &mut interrupt).await;
+        info!("shutting down; a second signal exits at once");
+        token.cancel();
+        either(&mut terminate, &mut interrupt).await;
+        warn!("exiting at once; what ran is due again at the next start");
+        #[expect(clippy::exit, reason = "a second signal means now; the store is safe at any moment")]
+        std::process::exit(1);
+    });
+    Ok(shutdown)
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

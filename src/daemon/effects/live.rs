@@ -1,0 +1,185 @@
+//! The world as it is: plugins are processes, registries are HTTP.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use scanrelay::Secret;
+use scanrelay::plugin::{Invocation, Run as RunOf};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use super::tell::Peer;
+use super::{Effect, Effects, Saved};
+use crate::daemon::clock::Clock;
+use crate::daemon::config::{Config, Output as Configured, Plugin};
+use crate::daemon::job::{Job, Outcome, Phase};
+use crate::daemon::runner::{self, End, Note, Output, Spec, Word};
+use crate::daemon::writeback::{BadTarget, Target, Writeback};
+
+/// What a plugin said and nobody has read yet: a plugin waits when more of it must be kept.
+const NOTES: usize = 16;
+
+/// Plugins and registries, as they are configured.
+pub struct Live {
+    plugins: BTreeMap<String, Plugin>,
+    registries: BTreeMap<String, Known>,
+    surroundings: Surroundings,
+    clock: Clock,
+}
+
+/// A configured registry: one that can be reached, or one that only posts.
+enum Known {
+    Reached(Box<Peer>),
+    PostsOnly { confirm: bool },
+}
+
+/// What is the same for every run.
+struct Surroundings {
+    work_root: PathBuf,
+    path: String,
+    lang: String,
+    log_cap: usize,
+    grace: std::time::Duration,
+}
+
+impl Live {
+    pub fn new(config: &Config, clock: Clock) -> Result<Self, BadTarget> {
+        let registries = config.registries.values().map(|peer| {
+            let known = match &peer.url {
+                None => Known::PostsOnly { confirm: peer.confirm },
+                Some(url) => {
+                    let target = Target {
+                        name: peer.name.clone(),
+                        url: url.clone(),
+                        credentials: peer.registry.credentials(),
+                        timeout: peer.timeout,
+                        max_answer: config.limits.answer,
+                        authority: peer.authority.clone(),
+                        proxy: peer.proxy.clone(),
+                    };
+                    Known::Reached(Box::new(Peer::new(peer.registry.clone(), Writeback::new(&target)?, peer.confirm)))
+                }
+            };
+            Ok((peer.name.clone(), known))
+        });
+        Ok(Self {
+            registries: registries.collect::<Result<_, _>>()?,
+            plugins: config.plugins.clone(),
+            surroundings: Surroundings {
+                work_root: config.store.work.clone(),
+                path: config.path.clone(),
+                lang: config.lang.clone(),
+                log_cap: config.limits.log,
+                grace: config.limits.kill_grace,
+            },
+            clock,
+        })
+    }
+
+    fn spec(&self, plugin: &Plugin, job: &Job) -> Spec {
+        // The token counts every claim, also those of a drain: no two attempts share a working directory.
+        let attempt = u32::try_from(job.token).unwrap_or(u32::MAX);
+        let run = RunOf::new(&job.run_id, attempt, self.clock.now().after(plugin.timeout));
+        let mut invocation = Invocation::new(run, &plugin.name, job.event.clone());
+        invocation.checkpoint.clone_from(&job.checkpoint);
+        invocation.settings.clone_from(&plugin.settings);
+        let surroundings = &self.surroundings;
+        Spec {
+            name: plugin.name.clone(),
+            kind: plugin.kind,
+            program: plugin.program.clone(),
+            args: plugin.args.clone(),
+            output: output(&plugin.output),
+            fail_on: plugin.fail_on,
+            timeout: plugin.timeout,
+            grace: surroundings.grace,
+            log_cap: surroundings.log_cap,
+            env: plugin.env.clone(),
+            secrets: plugin
+                .secrets
+                .iter()
+                .map(|(name, secret): &(String, Secret)| (name.clone(), secret.clone()))
+                .collect(),
+            path: surroundings.path.clone(),
+            lang: surroundings.lang.clone(),
+            work_root: surroundings.work_root.clone(),
+            invocation,
+            body: job.body.clone(),
+        }
+    }
+}
+
+impl Effects for Live {
+    async fn run(&self, job: &Job, saved: mpsc::Sender<Saved>, stop: CancellationToken) -> Effect {
+        let Some(plugin) = self.plugins.get(&job.name) else {
+            let reason = format!("plugin {0} left the configuration: add [plugins.{0}] again, then retry", job.name);
+            return Outcome::Refused(reason).into();
+        };
+        let (notes, mut noted) = mpsc::channel(NOTES);
+        let run = runner::run(self.spec(plugin, job), stop, notes);
+        tokio::pin!(run);
+        let run = loop {
+            tokio::select! {
+                run = &mut run => break run,
+                Some(note) = noted.recv() => pass_on(job, note, &saved).await,
+            }
+        };
+        if run.dropped > 0 {
+            debug!(job = job.id, bytes = run.dropped, "the run's log was longer than limits.log");
+        }
+        Effect { outcome: outcome(run.end, plugin), log: Some(run.log) }
+    }
+
+    async fn tell(&self, job: &Job, stop: CancellationToken) -> Effect {
+        let outcome = match self.registries.get(&job.name) {
+            Some(Known::Reached(peer)) => peer.tell(job, &stop).await,
+            Some(Known::PostsOnly { confirm: false }) if job.phase == Phase::Confirm => Outcome::Confirmed,
+            Some(Known::PostsOnly { .. }) => Outcome::Refused(format!(
+                "registries.{0} has no url any more: set registries.{0}.url, then retry",
+                job.name
+            )),
+            None => Outcome::Refused(format!(
+                "registry {0} left the configuration: add [registries.{0}] again, then retry",
+                job.name
+            )),
+        };
+        outcome.into()
+    }
+}
+
+async fn pass_on(job: &Job, note: Note, saved: &mpsc::Sender<Saved>) {
+    match note {
+        Note::Progress { message, percent } => {
+            info!(delivery = job.delivery, job = job.id, plugin = job.name, percent, message, "progress");
+        }
+        // Nobody there to store it: the plugin hears so, since `committed` is dropped with it.
+        Note::Checkpoint { data, committed } => drop(saved.send(Saved { data, committed }).await),
+    }
+}
+
+fn output(configured: &Configured) -> Output {
+    match configured {
+        Configured::Jsonl => Output::Jsonl,
+        Configured::Verdicts(codes) => {
+            Output::ExitCodes(codes.iter().map(|(code, verdict)| (*code, Word::Verdict(*verdict))).collect())
+        }
+        Configured::Statuses(codes) => {
+            Output::ExitCodes(codes.iter().map(|(code, status)| (*code, Word::Status(*status))).collect())
+        }
+    }
+}
+
+fn outcome(end: End, plugin: &Plugin) -> Outcome {
+    match end {
+        End::Concluded(conclusion) => Outcome::Concluded(conclusion),
+        End::TryLater => Outcome::TryLater(format!("{} asked to be tried again later (exit 75)", plugin.name)),
+        End::Failed(reason) | End::NotStarted(reason) => Outcome::Failed(reason),
+        End::TimedOut => Outcome::Failed(format!(
+            "it ran longer than {} s: raise plugins.{}.timeout, or see its log",
+            plugin.timeout.as_secs(),
+            plugin.name
+        )),
+        End::Cancelled => Outcome::Drained,
+    }
+}

@@ -1,0 +1,105 @@
+//! Asking and telling a registry: its own steps, sent one by one.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use scanrelay::Registry;
+use scanrelay::registry::{Exchange, Step};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use crate::daemon::job::{Job, Outcome, Phase, Written};
+use crate::daemon::writeback::{Answer, Unreachable, Writeback};
+
+/// More steps than any registry needs: read, write, read again.
+pub const LONGEST_TELL: u32 = 8;
+/// How the development registry calls itself.
+const DEVELOPMENT: &str = "scanrelay-development-registry";
+
+/// A registry that can be asked and told.
+pub(super) struct Peer {
+    registry: Registry,
+    writeback: Writeback,
+    /// Whether promotions are confirmed before an action runs.
+    confirm: bool,
+    warned: AtomicBool,
+}
+
+impl Peer {
+    pub(super) fn new(registry: Registry, writeback: Writeback, confirm: bool) -> Self {
+        Self { registry, writeback, confirm, warned: AtomicBool::new(false) }
+    }
+
+    pub(super) async fn tell(&self, job: &Job, stop: &CancellationToken) -> Outcome {
+        let confirms = job.phase == Phase::Confirm;
+        if confirms && !self.confirm {
+            return Outcome::Confirmed;
+        }
+        let mut seen: Vec<Exchange> = Vec::new();
+        let mut retry_after: Option<Duration> = None;
+        for _ in 0..LONGEST_TELL {
+            let step = match &job.tell {
+                _ if confirms => self.registry.confirm(&job.event, &seen),
+                Some(outcome) => self.registry.next(&job.event, outcome, &seen),
+                None => return Outcome::Refused("the job does not say what to tell".to_owned()),
+            };
+            match step {
+                Step::Send(request) => {
+                    let answer = tokio::select! {
+                        answer = self.writeback.send(&request) => answer,
+                        () = stop.cancelled() => return Outcome::Drained,
+                    };
+                    match answer {
+                        Ok(answer) => {
+                            retry_after = answer.retry_after;
+                            self.look_at(job, &answer);
+                            seen.push(answer.exchange);
+                        }
+                        Err(unreachable @ Unreachable { .. }) => {
+                            return Outcome::Unreachable { reason: unreachable.to_string(), retry_after: None };
+                        }
+                    }
+                }
+                Step::Done if confirms => return Outcome::Confirmed,
+                Step::Done => return Outcome::Told(written(&seen)),
+                Step::Retry(reason) => return Outcome::Unreachable { reason, retry_after },
+                Step::Refused(reason) if confirms => return Outcome::NotConfirmed(reason),
+                Step::Refused(reason) => return Outcome::Refused(reason),
+                _ => break,
+            }
+        }
+        Outcome::Refused(format!("telling the registry took more than {LONGEST_TELL} requests"))
+    }
+
+    /// What an operator has to know whatever comes of the step.
+    fn look_at(&self, job: &Job, answer: &Answer) {
+        let registry = job.name.as_str();
+        if matches!(answer.exchange.status, 401 | 403) {
+            let status = answer.exchange.status;
+            error!(
+                registry,
+                job = job.id,
+                status,
+                "the registry does not accept our credentials: check registries.{registry}.credentials"
+            );
+        }
+        let development = answer.server.as_deref().is_some_and(|server| server.starts_with(DEVELOPMENT));
+        if development && !self.warned.swap(true, Ordering::Relaxed) {
+            warn!(
+                registry,
+                "this registry is a development registry: it keeps everything in memory and believes any key"
+            );
+        }
+    }
+}
+
+/// The rows of the ledger: what was sent and taken.
+fn written(seen: &[Exchange]) -> Vec<Written> {
+    let changed = seen.iter().filter(|exchange| exchange.request.method != "GET");
+    changed
+        .map(|exchange| Written {
+            key: exchange.request.to_string(),
+            value: exchange.request.body.clone().unwrap_or_default(),
+        })
+        .collect()
+}
