@@ -1,0 +1,410 @@
+//! A site (configuration, secrets, plugins), a daemon on it, and a registry beside it, each a process that is killed when
+//! the test ends.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use reqwest::{Client, Response};
+use scanrelay::{Scheme, Secret, Timestamp, signature};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub const WEBHOOK_SECRET: &str = "the webhook's secret";
+pub const DEVELOPER_KEY: &str = "the developer's key";
+/// Longer than anything takes on a loaded machine; reached only when something hangs.
+pub const LONG: Duration = Duration::from_mins(1);
+
+/// A folder with all that a daemon needs.
+pub struct Site {
+    folder: TempDir,
+    registry: Option<String>,
+    limits: String,
+    routes: String,
+}
+
+impl Site {
+    /// A scanner `scan` and an action `act`, each a shell script that the test sets, answering to `registry`.
+    pub fn new(registry: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Self {
+            folder,
+            registry: Some(registry.to_owned()),
+            limits: "retry_first = \"50ms\"\nretry_max = \"200ms\"\nretry_for = \"10m\"".to_owned(),
+            routes: "[[routes]]\non = \"scan_request\"\nscanners = [\"scan\"]\n\n[[routes]]\non = \"promotion\"\nstage = \"production\"\nactions = [\"act\"]\n"
+                .to_owned(),
+        };
+        site.write("webhook-secret", WEBHOOK_SECRET, 0o600);
+        site.write("developer-key", DEVELOPER_KEY, 0o600);
+        site.plugin(
+            "scan",
+            "echo '{\"type\":\"result\",\"verdict\":\"safe\",\"url\":\"https://scans.example.com/1\"}'",
+        );
+        site.plugin(
+            "act",
+            "echo '{\"type\":\"result\",\"status\":\"complete\",\"url\":\"https://models.example.com/1\"}'",
+        );
+        site
+    }
+
+    /// More keys of `[limits]`.
+    pub fn limits(mut self, keys: &str) -> Self {
+        self.limits = format!("{}\n{keys}", self.limits);
+        self
+    }
+
+    pub fn routes(mut self, routes: &str) -> Self {
+        routes.clone_into(&mut self.routes);
+        self
+    }
+
+    /// The registry is somewhere else now.
+    pub fn moved(&mut self, registry: &str) {
+        self.registry = Some(registry.to_owned());
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str, mode: u32) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    /// A plugin in shell. `$SITE` is the site's folder.
+    pub fn plugin(&self, name: &str, script: &str) {
+        self.write(name, &format!("#!/bin/sh\n{script}\n"), 0o755);
+    }
+
+    /// Every line that plugins appended to a file of the site.
+    pub fn lines(&self, name: &str) -> Vec<String> {
+        fs::read_to_string(self.path(name)).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    /// A named pipe: a plugin that reads from it waits, and one that writes to it tells.
+    pub fn pipe(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        path
+    }
+
+    /// Waits until a plugin has written a line to the pipe.
+    pub async fn told(&self, pipe: &str) -> String {
+        let path = self.path(pipe);
+        let read = tokio::task::spawn_blocking(move || fs::read_to_string(path).unwrap());
+        tokio::time::timeout(LONG, read).await.expect("no plugin told anything").unwrap()
+    }
+
+    /// Lets one plugin that reads from the pipe go on.
+    pub async fn tell(&self, pipe: &str) {
+        let path = self.path(pipe);
+        let write = tokio::task::spawn_blocking(move || fs::write(path, "go\n").unwrap());
+        tokio::time::timeout(LONG, write).await.expect("no plugin waits").unwrap();
+    }
+
+    pub fn configuration(&self) -> String {
+        let registry = self.registry.as_deref().unwrap_or_default();
+        let site = self.folder.path().display();
+        format!(
+            r#"
+[server]
+bind = "127.0.0.1:0"
+[admin]
+bind = "127.0.0.1:0"
+[store]
+url = "sqlite:state/scanrelay.db"
+[limits]
+{limits}
+[registries.verta]
+kind = "verta"
+url = "{registry}"
+workspace = "acme"
+timeout = "5s"
+credentials = {{ email = "bot@example.com", developer_key = {{ file = "developer-key" }} }}
+webhook = {{ secrets = [{{ file = "webhook-secret" }}] }}
+[plugins.scan]
+kind = "scanner"
+command = ["{site}/scan"]
+timeout = "1m"
+env = {{ SITE = "{site}" }}
+[plugins.act]
+kind = "action"
+command = ["{site}/act"]
+timeout = "1m"
+env = {{ SITE = "{site}" }}
+{routes}"#,
+            limits = self.limits,
+            routes = self.routes,
+        )
+    }
+
+    /// The command with this site's configuration.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let config = self.write("scanrelay.toml", &self.configuration(), 0o600);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scanrelay"));
+        command.arg("--config").arg(config).args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end: code, stdout, stderr.
+    pub fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+        ended(&mut self.command(arguments))
+    }
+}
+
+pub fn ended(command: &mut Command) -> (i32, String, String) {
+    let output = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+/// A process that says on its first line that it is ready.
+struct Ready {
+    child: Child,
+    line: String,
+    log: Arc<Mutex<String>>,
+}
+
+impl Ready {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (kept, mut stderr) = (Arc::clone(&log), BufReader::new(child.stderr.take().unwrap()));
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while stderr.read_line(&mut line).is_ok_and(|read| read > 0) {
+                kept.lock().unwrap().push_str(&line);
+                line.clear();
+            }
+        });
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        if !line.starts_with("ready ") {
+            let _ = child.wait();
+            panic!("not ready: {line:?}\n{}", log.lock().unwrap());
+        }
+        Self { child, line, log }
+    }
+
+    fn address(&self, of: &str) -> String {
+        let word = self.line.split_whitespace().find_map(|word| word.strip_prefix(&format!("{of}=")));
+        word.unwrap_or_else(|| panic!("no {of} in {:?}", self.line)).to_owned()
+    }
+
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("{}\n{}", self.line, self.log.lock().unwrap());
+        }
+    }
+}
+
+/// A running `scanrelay serve`.
+pub struct Daemon {
+    ready: Ready,
+    pub intake: String,
+    pub admin: String,
+}
+
+impl Daemon {
+    pub fn start(site: &Site) -> Self {
+        let ready = Ready::start(&mut site.command(&["--log", "debug", "serve"]));
+        Self { intake: ready.address("intake"), admin: ready.address("admin"), ready }
+    }
+
+    /// SIGKILL, and gone.
+    pub fn kill(mut self) {
+        self.ready.kill();
+    }
+
+    pub fn signal(&self, name: &str) {
+        let pid = self.ready.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Waits for the end that a signal brings.
+    pub async fn ended(mut self) -> ExitStatus {
+        let wait = tokio::task::spawn_blocking(move || {
+            let status = self.ready.child.wait().unwrap();
+            (status, self)
+        });
+        tokio::time::timeout(LONG, wait).await.expect("the daemon did not end").unwrap().0
+    }
+
+    pub fn log(&self) -> String {
+        self.ready.log.lock().unwrap().clone()
+    }
+
+    /// Posts a signed body: the status and the answer.
+    pub async fn deliver(&self, body: &[u8]) -> (u16, Value) {
+        let signed = sign(body);
+        let headers: Vec<(&str, &str)> = signed.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.post("/hooks/verta", &headers, body).await
+    }
+
+    /// Posts a JSON body with those headers.
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Value) {
+        let request = client().post(format!("http://{}{path}", self.intake)).header("Content-Type", "application/json");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        answered(request.body(body.to_vec()).send().await.unwrap()).await
+    }
+
+    /// What the admin side says.
+    pub async fn get(&self, path: &str) -> (u16, Value) {
+        answered(client().get(format!("http://{}{path}", self.admin)).send().await.unwrap()).await
+    }
+}
+
+pub async fn answered(answer: Response) -> (u16, Value) {
+    let status = answer.status().as_u16();
+    (status, answer.json().await.unwrap_or(Value::Null))
+}
+
+pub fn sign(body: &[u8]) -> Vec<(String, String)> {
+    signature::sign(&Scheme::github(), &Secret::new(WEBHOOK_SECRET).unwrap(), None, Timestamp::default(), body).unwrap()
+}
+
+pub fn client() -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().no_proxy().timeout(LONG).build().unwrap()
+}
+
+/// A request for a scan of that build.
+pub fn scan_request(id: &str, build: u64) -> Vec<u8> {
+    json!({ "event_uuid": id, "event_type": "REQUEST_SCAN", "new_entity": { "scan_request": { "buildId": build.to_string() } } })
+        .to_string()
+        .into_bytes()
+}
+
+/// A running `scanrelay dev-registry`.
+pub struct Registry {
+    _ready: Ready,
+    pub url: String,
+}
+
+impl Registry {
+    pub fn start() -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scanrelay"));
+        let ready = Ready::start(command.args(["dev-registry", "--bind", "127.0.0.1:0"]).stdin(Stdio::null()));
+        let url = format!("http://{}", ready.address("registry"));
+        Self { _ready: ready, url }
+    }
+
+    pub async fn call(&self, email: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let request = client().request(method, format!("{}{path}", self.url)).header("Grpc-Metadata-email", email);
+        let request = request.header("Grpc-Metadata-developer_key", DEVELOPER_KEY);
+        answered(if body.is_null() { request } else { request.json(&body) }.send().await.unwrap()).await
+    }
+
+    async fn must(&self, email: &str, method: &str, path: &str, body: Value) -> Value {
+        let (status, answer) = self.call(email, method, path, body).await;
+        assert_eq!(status, 200, "{method} {path}: {answer}");
+        answer
+    }
+
+    /// A webhook to that daemon for promotions and scan requests: its id.
+    pub async fn webhook(&self, daemon: &Daemon) -> String {
+        let body = json!({
+            "name": format!("scanrelay {}", daemon.intake), "location": format!("http://{}/hooks/verta", daemon.intake),
+            "mutual_secret": WEBHOOK_SECRET, "event_types": ["PROMOTE", "REQUEST_SCAN"], "all_events": false,
+        });
+        let made = self.must("admin@example.com", "POST", "/api/v1/uac-proxy/events/createWebhook", body).await;
+        text(&made["id"])
+    }
+
+    /// A model version: the ids of model and version.
+    pub async fn version(&self, name: &str) -> (String, String) {
+        let body = json!({ "name": name });
+        let model =
+            self.must("ada@example.com", "POST", "/api/v1/registry/workspaces/acme/registered_models", body).await;
+        let model = text(&model["registered_model"]["id"]);
+        let path = format!("/api/v1/registry/registered_models/{model}/model_versions");
+        let version = self.must("ada@example.com", "POST", &path, json!({ "version": "v1" })).await;
+        (model, text(&version["model_version"]["id"]))
+    }
+
+    /// A finished build of that version: its id.
+    pub async fn build(&self, version: &str) -> u64 {
+        let body = json!({ "model_version_id": version, "external_location": format!("registry.example.com/acme/model:{version}") });
+        let build = self.must("ada@example.com", "POST", "/api/v1/deployment/workspace/acme/builds", body).await;
+        build["id"].as_u64().unwrap()
+    }
+
+    pub async fn request_scan(&self, build: u64) {
+        let path = format!("/api/v1/deployment/workspace/acme/builds/{build}/scan");
+        self.must("ada@example.com", "POST", &path, json!({ "scan_external": true })).await;
+    }
+
+    pub async fn scan(&self, build: u64) -> Value {
+        self.must("ada@example.com", "GET", &format!("/api/v1/deployment/builds/{build}/scan"), Value::Null).await
+    }
+
+    /// Through the approval flow to production.
+    pub async fn promote(&self, version: &str) {
+        let body = json!({ "model_version_id": version, "desired_stage": "PRODUCTION" });
+        let made = self.must("ada@example.com", "POST", "/api/v1/registry/stage/createTransition", body).await;
+        let id = json!({ "transition_id": made["transition"]["id"] });
+        self.must("grace@example.com", "POST", "/api/v1/registry/stage/approveTransition", id.clone()).await;
+        self.must("grace@example.com", "POST", "/api/v1/registry/stage/commitTransition", id).await;
+    }
+
+    pub async fn model_version(&self, version: &str) -> Value {
+        let path = format!("/api/v1/registry/model_versions/{version}");
+        self.must("ada@example.com", "GET", &path, Value::Null).await["model_version"].clone()
+    }
+
+    /// Answers everything with that (`503`, `401`, `garbage`, `none`) until told otherwise.
+    pub async fn misbehave(&self, answers: &str) {
+        let (status, answer) =
+            self.call("admin@example.com", "PUT", "/dev/faults", json!({ "answers": answers })).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// Everything that was written into it, in order.
+    pub async fn writes(&self) -> Vec<Value> {
+        let (status, answer) = self.call("admin@example.com", "GET", "/dev/writes", Value::Null).await;
+        assert_eq!(status, 200, "{answer}");
+        answer.as_array().cloned().unwrap_or_default()
+    }
+}
+
+/// Asks again until the answer is what is waited for. The thing waited for is in another process, which calls nobody.
+pub async fn until<T, F: Future<Output = T>>(
+    what: &str,
+    mut ask: impl FnMut() -> F,
+    mut good: impl FnMut(&T) -> bool,
+) -> T
+where
+    T: std::fmt::Debug,
+{
+    let deadline = tokio::time::Instant::now() + LONG;
+    let mut pause = tokio::time::interval(Duration::from_millis(20));
+    loop {
+        pause.tick().await;
+        let answer = ask().await;
+        if good(&answer) {
+            return answer;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{what} did not happen; last seen: {answer:?}");
+    }
+}
+
+/// An id as protobuf's JSON has it: a string or a number.
+pub fn text(id: &Value) -> String {
+    id.as_str().map_or_else(|| id.to_string(), str::to_owned)
+}

@@ -1,0 +1,13 @@
+//! Process tests: the real binary, real signals, real files, real plugins, and a real registry on loopback.
+#![expect(clippy::disallowed_methods, reason = "tests start the program that they test")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "tests say what they saw")]
+
+mod bad_input;
+mod chaos;
+mod commands;
+mod configuration;
+mod death;
+mod harness;
+mod recovery;
+mod shutdown;
+mod story;
