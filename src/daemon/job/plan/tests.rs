@@ -1,1 +1,234 @@
+//! A delivery from its first jobs to its end, with the words of its plugins and its registry as the only input.
 
+use super::*;
+
+/// What the store does with changes, in memory.
+struct Round {
+    plan: Plan,
+    event: Event,
+    jobs: Vec<View>,
+    told: Vec<(String, registry::Outcome)>,
+    verdict: Option<Verdict>,
+    closed: Option<Closed>,
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+impl Round {
+    fn new(kind: EventKind, scanners: &[&str], advisory: &[&str], actions: &[&str]) -> Self {
+        let plan = Plan {
+            route: 1,
+            scanners: names(scanners),
+            advisory: names(advisory),
+            policy: Policy::All,
+            error_is_unsafe: false,
+            actions: names(actions),
+            report: true,
+            configuration: String::new(),
+        };
+        Self { plan, event: Event::new(kind, "verta"), jobs: Vec::new(), told: Vec::new(), verdict: None, closed: None }
+    }
+
+    fn begin(mut self) -> Self {
+        for job in first_jobs(&self.plan, &self.event) {
+            self.create(job);
+        }
+        self
+    }
+
+    fn create(&mut self, job: NewJob) {
+        assert!(
+            !self.jobs.iter().any(|known| (known.phase, &known.name) == (job.phase, &job.name)),
+            "{job:?} is there"
+        );
+        if let Some(tell) = job.tell {
+            self.told.push((job.phase.to_string(), tell));
+        }
+        let state = if job.held { State::Held } else { State::Due };
+        let id = i64::try_from(self.jobs.len()).unwrap();
+        self.jobs.push(View { id, phase: job.phase, name: job.name, state, ending: None });
+    }
+
+    fn job(&mut self, word: &str) -> &mut View {
+        let found = self.jobs.iter_mut().find(|job| format!("{} {}", job.phase, job.name) == word);
+        found.unwrap_or_else(|| panic!("there is no {word}"))
+    }
+
+    /// A job that may run ends so, and what follows happens.
+    fn ends(mut self, word: &str, ending: Ending) -> Self {
+        let job = self.job(word);
+        assert_eq!(job.state, State::Due, "{word} does not run yet");
+        job.state = ending.state();
+        job.ending = Some(ending);
+        loop {
+            assert_eq!(self.closed, None, "it is closed while jobs go on");
+            let changes = advance(&self.plan, &self.event, &self.jobs, self.verdict);
+            if changes.is_empty() {
+                return self;
+            }
+            for change in changes {
+                self.apply(change);
+            }
+            if self.closed.is_some() {
+                return self;
+            }
+        }
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Create(job) => self.create(job),
+            Change::Release(id) => self.set(id, State::Due, None),
+            Change::Skip(id, reason) => self.set(id, State::Skipped, Some(Ending::Skipped { reason })),
+            Change::Verdict(verdict, _) => {
+                assert_eq!(self.verdict, None, "a verdict is settled once");
+                self.verdict = Some(verdict);
+            }
+            Change::Close(closed) => self.closed = Some(closed),
+        }
+    }
+
+    fn set(&mut self, id: i64, state: State, ending: Option<Ending>) {
+        let job = self.jobs.iter_mut().find(|job| job.id == id).unwrap();
+        assert!(!job.state.ended(), "{job:?} has ended");
+        (job.state, job.ending) = (state, ending);
+    }
+
+    fn states(&self) -> String {
+        let words = self.jobs.iter().map(|job| format!("{} {} {}", job.phase, job.name, job.state));
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    fn last_told(&self) -> &registry::Outcome {
+        &self.told.last().expect("nothing is told").1
+    }
+}
+
+fn says(verdict: Verdict) -> Ending {
+    let conclusion = Conclusion::Scan { verdict, summary: None, url: None, findings: Vec::new(), more_findings: 0 };
+    Ending::Concluded { conclusion }
+}
+
+fn did(status: Status, url: Option<&str>) -> Ending {
+    let conclusion = Conclusion::Action { status, summary: Some("word".into()), url: url.map(str::to_owned) };
+    Ending::Concluded { conclusion }
+}
+
+fn died() -> Ending {
+    Ending::Dead { reason: "exit code 1 (attempt 5 of 5)".into() }
+}
+
+fn scan(scanners: &[&str], advisory: &[&str]) -> Round {
+    Round::new(EventKind::ScanRequest, scanners, advisory, &[]).begin()
+}
+
+#[test]
+fn a_scan_is_told_begun_run_and_told_ended() {
+    let round = scan(&["a", "b"], &["c"]);
+    assert_eq!(round.states(), "progress verta due, run a due, run b due, run c due");
+    assert_eq!(round.last_told(), &registry::Outcome::Scanning);
+    let round = round.ends("progress verta", Ending::Told).ends("run a", says(Verdict::Safe));
+    assert_eq!(round.verdict, None, "b may still say unsafe");
+    let round = round.ends("run b", says(Verdict::Safe));
+    assert_eq!(round.verdict, Some(Verdict::Safe), "advice is not waited for");
+    let round = round.ends("report verta", Ending::Told);
+    assert_eq!(round.closed, None, "the adviser still runs");
+    assert_eq!(round.ends("run c", says(Verdict::Unsafe)).closed, Some(Closed::Done));
+}
+
+#[test]
+fn an_unsafe_vote_is_told_at_once() {
+    let round = scan(&["a", "b"], &[]).ends("run a", says(Verdict::Unsafe));
+    assert!(matches!(round.last_told(), registry::Outcome::Scanned { verdict: Verdict::Unsafe, .. }));
+    let round = round.ends("report verta", Ending::Told).ends("progress verta", Ending::Told);
+    assert_eq!(round.ends("run b", says(Verdict::Safe)).verdict, Some(Verdict::Unsafe));
+}
+
+#[test]
+fn nothing_but_its_own_word_is_safe() {
+    let endings = [died(), Ending::Skipped { reason: "x".into() }, Ending::Superseded, Ending::Confirmed, Ending::Told];
+    for ending in endings {
+        let round = scan(&["a"], &[]).ends("run a", ending.clone());
+        assert_eq!(round.verdict, Some(Verdict::Error), "{ending:?}");
+        assert!(matches!(round.last_told(), registry::Outcome::Scanned { verdict: Verdict::Error, .. }));
+    }
+    let mut strict = Round::new(EventKind::ScanRequest, &["a"], &[], &[]);
+    strict.plan.error_is_unsafe = true;
+    let round = strict.begin().ends("run a", died());
+    assert_eq!(round.verdict, Some(Verdict::Error), "what is kept is the truth");
+    assert!(matches!(round.last_told(), registry::Outcome::Scanned { verdict: Verdict::Unsafe, .. }));
+}
+
+#[test]
+fn a_dead_scanner_makes_the_delivery_dead_after_its_report() {
+    let round = scan(&["a"], &[]).ends("progress verta", Ending::Told).ends("run a", died());
+    assert_eq!(round.closed, None, "the error is told first");
+    let round = round.ends("report verta", Ending::Told);
+    assert_eq!(round.closed, Some(Closed::Dead("run a: exit code 1 (attempt 5 of 5)".into())));
+}
+
+#[test]
+fn actions_run_in_order_after_the_confirmation() {
+    let round = Round::new(EventKind::Promotion, &[], &[], &["deploy", "notify"]).begin();
+    assert_eq!(round.states(), "confirm verta due");
+    let round = round.ends("confirm verta", Ending::Confirmed);
+    assert_eq!(round.states(), "confirm verta done, progress verta due, run deploy due, run notify due");
+    let round = round.ends("run deploy", did(Status::Complete, Some("https://one.example.com")));
+    let round = round.ends("run notify", did(Status::Complete, None));
+    let said = registry::Outcome::Promoted {
+        status: Status::Complete,
+        summary: Some("word".into()),
+        url: Some("https://one.example.com".into()),
+    };
+    assert_eq!(round.last_told(), &said, "the last URL that was given");
+    let round = round.ends("report verta", Ending::Told).ends("progress verta", Ending::Told);
+    assert_eq!(round.closed, Some(Closed::Done));
+}
+
+#[test]
+fn after_a_failed_action_no_other_runs() {
+    for ending in [did(Status::Failed, None), died()] {
+        let round = Round::new(EventKind::Promotion, &[], &[], &["deploy", "notify"]).begin();
+        let round = round.ends("confirm verta", Ending::Confirmed).ends("run deploy", ending);
+        assert!(round.states().contains("run notify skipped"), "{}", round.states());
+        assert!(matches!(round.last_told(), registry::Outcome::Promoted { status: Status::Failed, .. }));
+    }
+}
+
+#[test]
+fn what_is_not_confirmed_starts_nothing() {
+    let round = Round::new(EventKind::Promotion, &[], &[], &["deploy"]).begin();
+    let round = round.ends("confirm verta", Ending::NotConfirmed { reason: "it is in staging".into() });
+    assert_eq!(round.states(), "confirm verta done");
+    assert_eq!(round.closed, Some(Closed::Ignored("not confirmed: it is in staging".into())));
+}
+
+#[test]
+fn scanners_stand_before_actions() {
+    let guarded = || Round::new(EventKind::Promotion, &["a"], &[], &["deploy"]).begin();
+    assert_eq!(guarded().states(), "run a due, confirm verta held");
+    let safe = guarded().ends("run a", says(Verdict::Safe));
+    assert_eq!(safe.states(), "run a done, confirm verta due");
+    assert!(safe.ends("confirm verta", Ending::Confirmed).states().contains("run deploy due"));
+    for ending in [says(Verdict::Unsafe), says(Verdict::Inconclusive), says(Verdict::Error), died()] {
+        let round = guarded().ends("run a", ending.clone());
+        assert_eq!(round.jobs[1].state, State::Skipped, "{ending:?}");
+        let registry::Outcome::Promoted { status: Status::Failed, summary: Some(reason), .. } = round.last_told()
+        else {
+            panic!("{:?}", round.last_told());
+        };
+        assert!(reason.starts_with("the scanners' verdict is "), "{reason}");
+        let round = round.ends("report verta", Ending::Told);
+        assert!(round.closed.is_some() && !round.states().contains("deploy"), "{}", round.states());
+    }
+}
+
+#[test]
+fn a_registry_that_cannot_be_told_is_told_nothing() {
+    let mut round = Round::new(EventKind::ScanRequest, &["a"], &[], &[]);
+    round.plan.report = false;
+    let round = round.begin().ends("run a", says(Verdict::Safe));
+    assert_eq!((round.told.len(), round.closed), (0, Some(Closed::Done)));
+}
