@@ -166,14 +166,14 @@ pub fn ended(command: &mut Command) -> (i32, String, String) {
 }
 
 /// A process that says on its first line that it is ready.
-struct Ready {
+pub struct Ready {
     child: Child,
     line: String,
     log: Arc<Mutex<String>>,
 }
 
 impl Ready {
-    fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (kept, mut stderr) = (Arc::clone(&log), BufReader::new(child.stderr.take().unwrap()));
@@ -193,7 +193,7 @@ impl Ready {
         Self { child, line, log }
     }
 
-    fn address(&self, of: &str) -> String {
+    pub fn address(&self, of: &str) -> String {
         let word = self.line.split_whitespace().find_map(|word| word.strip_prefix(&format!("{of}=")));
         word.unwrap_or_else(|| panic!("no {of} in {:?}", self.line)).to_owned()
     }
