@@ -134,7 +134,7 @@ impl Receiver {
             event,
             verified,
             peer: caller.peer(),
-            headers: kept(caller),
+            headers: kept(caller, self.verifier.scheme().header()),
         })
     }
 }
@@ -193,12 +193,13 @@ fn remember(verified: &Verified, event: &Event, tolerance: Duration) -> Duration
     }
 }
 
-fn kept(caller: &Caller<'_>) -> Vec<(String, String)> {
+/// Never the header that holds the signature or the token, whatever it is called.
+fn kept(caller: &Caller<'_>, signature: &str) -> Vec<(String, String)> {
     let kept = |name: &str| {
         let value = caller.header(name).next()?;
         Some((name.to_owned(), std::str::from_utf8(value).ok().filter(|value| value.len() <= 256)?.to_owned()))
     };
-    KEPT_HEADERS.iter().filter_map(|name| kept(name)).collect()
+    KEPT_HEADERS.iter().filter(|name| !name.eq_ignore_ascii_case(signature)).filter_map(|name| kept(name)).collect()
 }
 
 #[cfg(test)]

@@ -74,6 +74,8 @@ pub(in crate::registry) fn confirm(event: &Event, seen: &[Exchange]) -> Step {
         return Step::Refused("the registry does not know the version any more".to_owned());
     }
     match object::<GetModelVersion>(asked) {
+        // Whatever the registry says instead, it does not say that the promotion was taken back.
+        Err(Step::Refused(reason)) => Step::Retry(reason),
         Err(step) => step,
         Ok(answer) => match super::decode::stage_of(&answer.model_version.stage) {
             Some(stage) if stage == *wanted => Step::Done,
