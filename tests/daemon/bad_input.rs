@@ -1,8 +1,11 @@
 //! Bad input gets a clear error, and leaves no row.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use serde_json::Value;
 
-use crate::harness::{Daemon, Registry, Site, WEBHOOK_SECRET, answered, client, scan_request, sign};
+use crate::harness::{Daemon, LONG, Registry, Site, WEBHOOK_SECRET, answered, client, scan_request, sign};
 
 struct Case {
     daemon: Daemon,
@@ -104,4 +107,40 @@ async fn other_requests_are_answered_in_the_design_s_order() {
     // A charset is no other media type.
     let good = post().header("Content-Type", "application/json; charset=utf-8");
     assert_eq!(answered(good.send().await.unwrap()).await.0, 202);
+}
+
+/// Writes that much of a request and goes silent: what the daemon says before it hangs up.
+fn silent_after(case: &Case, request: &str) -> String {
+    let mut connection = TcpStream::connect(&case.daemon.intake).unwrap();
+    connection.set_read_timeout(Some(LONG)).unwrap();
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn who_is_slow_is_let_go() {
+    let registry = Registry::start();
+    let site = Site::new(&registry.url);
+    let limits = [("SCANRELAY__SERVER__HEADER_TIMEOUT", "1s"), ("SCANRELAY__SERVER__READ_TIMEOUT", "1s")];
+    let case = Case { daemon: Daemon::start_with(&site, &limits), _site: site, _registry: registry };
+    let head = "POST /hooks/verta HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    let answer = silent_after(&case, head);
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    let answer = silent_after(&case, &format!("{head}Content-Length: 100\r\n\r\n{{\"half\":"));
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert_eq!(case.rows().await, 0);
+}
+
+#[tokio::test]
+async fn more_connections_than_may_be_wait_their_turn() {
+    let registry = Registry::start();
+    let site = Site::new(&registry.url);
+    let limits = [("SCANRELAY__SERVER__MAX_CONNECTIONS", "2"), ("SCANRELAY__SERVER__HEADER_TIMEOUT", "2s")];
+    let case = Case { daemon: Daemon::start_with(&site, &limits), _site: site, _registry: registry };
+    let idle: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(&case.daemon.intake).unwrap()).collect();
+    let body = scan_request("one", 1);
+    assert_eq!(case.daemon.deliver(&body).await.0, 202, "the idle ones are let go, then it is this one's turn");
+    drop(idle);
 }

@@ -222,7 +222,13 @@ pub struct Daemon {
 
 impl Daemon {
     pub fn start(site: &Site) -> Self {
-        let ready = Ready::start(&mut site.command(&["--log", "debug", "serve"]));
+        Self::start_with(site, &[])
+    }
+
+    /// With settings of the environment.
+    pub fn start_with(site: &Site, environment: &[(&str, &str)]) -> Self {
+        let mut serve = site.command(&["--log", "debug", "serve"]);
+        let ready = Ready::start(serve.envs(environment.iter().copied()));
         Self { intake: ready.address("intake"), admin: ready.address("admin"), ready }
     }
 
