@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::StoreError;
 
@@ -29,8 +29,12 @@ pub(super) fn open(path: &Path) -> Result<Opened, StoreError> {
     let lock = lock(path)?;
     let cannot = |cause: String| StoreError::Open { path: path.display().to_string(), cause };
     let write = Connection::open(path).map_err(|error| cannot(error.to_string()))?;
+    // Looked at before anything is set: a file that is not ours stays as it is.
+    let new = is_new(&write, path)?;
     prepare(&write).map_err(|error| cannot(error.to_string()))?;
-    migrate(&write, path)?;
+    if new {
+        create(&write)?;
+    }
     let id = write.query_row("select value from meta where key = 'store_id'", [], |row| row.get(0))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let read = Connection::open_with_flags(path, flags)?;
@@ -56,7 +60,6 @@ fn lock(path: &Path) -> Result<Lock, StoreError> {
 }
 
 fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
-    connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "journal_mode", "wal")?;
     // A commit is on disk when it returns: what was answered 2xx survives a power cut.
@@ -65,19 +68,27 @@ fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.pragma_update(None, "cache_size", -4096)
 }
 
-fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+/// Whether the file is empty; an error unless it is that or a store of this version.
+fn is_new(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
     let name = path.display().to_string();
-    let version: i64 = connection.query_row("pragma user_version", [], |row| row.get(0))?;
-    let application: i64 = connection.query_row("pragma application_id", [], |row| row.get(0))?;
-    let table: Option<String> = connection
-        .query_row("select name from sqlite_schema where type = 'table' limit 1", [], |row| row.get(0))
-        .optional()?;
-    match (application, version) {
-        (APPLICATION_ID, SCHEMA_VERSION) => Ok(()),
-        (APPLICATION_ID, found) => Err(StoreError::TooNew { path: name, found, known: SCHEMA_VERSION }),
-        (0, 0) if table.is_none() => create(connection),
+    let looked = look(connection).map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => StoreError::Foreign { path: name.clone() },
+        _ => StoreError::Open { path: name.clone(), cause: error.to_string() },
+    })?;
+    match looked {
+        (APPLICATION_ID, SCHEMA_VERSION, _) => Ok(false),
+        (APPLICATION_ID, found, _) => Err(StoreError::TooNew { path: name, found, known: SCHEMA_VERSION }),
+        (0, 0, false) => Ok(true),
         _ => Err(StoreError::Foreign { path: name }),
     }
+}
+
+/// The application, the version, and whether there is any table.
+fn look(connection: &Connection) -> Result<(i64, i64, bool), rusqlite::Error> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get(0));
+    let tables = "select exists (select 1 from sqlite_schema where type = 'table')";
+    Ok((number("pragma application_id")?, number("pragma user_version")?, number(tables)? != 0))
 }
 
 fn create(connection: &Connection) -> Result<(), StoreError> {

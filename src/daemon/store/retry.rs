@@ -18,6 +18,8 @@ pub enum Retried {
     NotDead(String),
     /// The delivery has not ended yet, so its dead job may still be followed by others.
     Open(i64),
+    /// A later round of the delivery ended well: this way.
+    Mended { delivery: i64, state: String },
 }
 
 impl Retried {
@@ -34,6 +36,9 @@ impl Retried {
             Self::NotDead(state) => format!("job {job} is {state}: only dead jobs are retried"),
             Self::Open(delivery) => {
                 format!("delivery {delivery} of job {job} has not ended yet: wait for its other jobs")
+            }
+            Self::Mended { delivery, state } => {
+                format!("delivery {delivery} of job {job} is {state} since a later round: there is nothing to retry")
             }
         }
     }
@@ -76,8 +81,11 @@ fn retry(connection: &Connection, job: i64, now: Timestamp) -> Result<Retried, S
     let (round, plan, event, delivery_state): (i64, String, String, String) = connection
         .prepare_cached("select round, plan, event, state from delivery where id = ?1")?
         .query_row([delivery], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-    if delivery_state == "open" {
-        return Ok(Retried::Open(delivery));
+    match delivery_state.as_str() {
+        "dead" => {}
+        "open" => return Ok(Retried::Open(delivery)),
+        // Telling it once more could overwrite what the registry was told since.
+        _ => return Ok(Retried::Mended { delivery, state: delivery_state }),
     }
     let (plan, event): (Plan, Event) = (serde_json::from_str(&plan)?, serde_json::from_str(&event)?);
     let next = round + 1;

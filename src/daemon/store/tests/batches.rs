@@ -1,0 +1,144 @@
+//! Batches: what shares a transaction shares its COMMIT and nothing else.
+
+use std::sync::mpsc;
+
+use futures_util::FutureExt;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::*;
+
+/// Holds the writer until it is let go, so that what comes meanwhile shares one batch.
+struct Held {
+    go: mpsc::Sender<()>,
+    ended: tokio::task::JoinHandle<Result<(), StoreError>>,
+}
+
+impl Held {
+    async fn hold(store: &Store) -> Self {
+        let (go, gone) = mpsc::channel();
+        let (begun, begins) = oneshot::channel();
+        let store = store.clone();
+        let ended = tokio::spawn(async move {
+            store
+                .write(move |_| {
+                    begun.send(()).unwrap();
+                    gone.recv().unwrap();
+                    Ok(())
+                })
+                .await
+        });
+        begins.await.unwrap();
+        Self { go, ended }
+    }
+
+    async fn let_go(self) {
+        self.go.send(()).unwrap();
+        self.ended.await.unwrap().unwrap();
+    }
+}
+
+fn note(connection: &Connection, key: &str) -> Result<(), StoreError> {
+    connection.execute("insert into meta values (?1, '')", [key])?;
+    Ok(())
+}
+
+async fn notes(bench: &Bench) -> Vec<String> {
+    let read = bench.store.read(|connection| {
+        let mut statement = connection.prepare("select key from meta where key like 'note %' order by key")?;
+        let keys = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(keys)
+    });
+    read.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_member_that_fails_leaves_nothing_and_harms_no_other() {
+    let bench = Bench::new().await;
+    let plan = plan(&["alpha"], &[]);
+    let held = Held::hold(&bench.store).await;
+    let fails = bench.store.write(|connection| {
+        note(connection, "note of the failing")?;
+        Err::<(), _>(StoreError::Closed)
+    });
+    let (first, failed, second, ()) = tokio::join!(
+        bench.insert(delivery("verta", &scan("a", "1")), &plan),
+        fails,
+        bench.insert(delivery("verta", &scan("b", "2")), &plan),
+        held.let_go(),
+    );
+    assert_eq!((first, second), (Inserted::New(1), Inserted::New(2)));
+    assert!(matches!(failed, Err(StoreError::Closed)), "{failed:?}");
+    assert_eq!(notes(&bench).await, [""; 0]);
+    bench.check(2, "open", &["progress verta due", "run alpha due"]).await;
+}
+
+#[tokio::test]
+async fn the_same_delivery_twice_in_one_batch_is_one() {
+    let bench = Bench::new().await;
+    let plan = plan(&["alpha"], &[]);
+    let held = Held::hold(&bench.store).await;
+    let insert = || bench.insert(delivery("verta", &scan("a", "1")), &plan);
+    let (first, second, ()) = tokio::join!(insert(), insert(), held.let_go());
+    assert_eq!((first, second), (Inserted::New(1), Inserted::Duplicate(1)));
+}
+
+#[tokio::test]
+async fn a_full_queue_is_busy_and_empties() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store.db"), 2).await.unwrap();
+    let bench = Bench { folder, store };
+    let held = Held::hold(&bench.store).await;
+    let write = |key: &'static str| bench.store.write(move |connection| note(connection, key));
+    let (first, second, third, ()) = tokio::join!(write("note 1"), write("note 2"), write("note 3"), held.let_go());
+    assert!(first.is_ok() && second.is_ok());
+    assert!(matches!(third, Err(StoreError::Busy(2))), "{third:?}");
+    write("note 4").await.unwrap();
+    assert_eq!(notes(&bench).await, ["note 1", "note 2", "note 4"]);
+}
+
+#[tokio::test]
+async fn nobody_is_told_yes_when_the_commit_fails() {
+    let bench = Bench::new().await;
+    let held = Held::hold(&bench.store).await;
+    // The job of a delivery that is not there is found out by COMMIT alone.
+    let breaks = bench.store.write(|connection| {
+        connection.execute_batch(
+            "pragma defer_foreign_keys = on;
+             insert into job (delivery, round, phase, name, queue, state, due_at, created_at)
+             values (999, 1, 'run', 'alpha', 'plugin:alpha', 'due', 0, 0)",
+        )?;
+        Ok(())
+    });
+    let (good, broken, ()) =
+        tokio::join!(bench.store.write(|connection| note(connection, "note 1")), breaks, held.let_go());
+    for answer in [good, broken] {
+        assert!(matches!(&answer, Err(StoreError::Commit(_))), "{answer:?}");
+    }
+    bench.store.write(|connection| note(connection, "note 2")).await.unwrap();
+    assert_eq!(notes(&bench).await, ["note 2"]);
+}
+
+#[tokio::test]
+async fn a_member_that_panics_takes_its_batch_with_it_and_not_the_store() {
+    let bench = Bench::new().await;
+    let held = Held::hold(&bench.store).await;
+    let panics =
+        bench.store.write(|_| -> Result<(), StoreError> { panic!("a member of a batch panics, as it should") });
+    let (good, panicked, ()) =
+        tokio::join!(bench.store.write(|connection| note(connection, "note 1")), panics, held.let_go());
+    for answer in [good, panicked] {
+        assert!(matches!(&answer, Err(StoreError::Closed)), "{answer:?}");
+    }
+    bench.store.write(|connection| note(connection, "note 2")).await.unwrap();
+    assert_eq!(notes(&bench).await, ["note 2"]);
+}
+
+#[tokio::test]
+async fn what_was_asked_for_is_stored_though_nobody_listens_any_more() {
+    let bench = Bench::new().await;
+    let asked = bench.store.write(|connection| note(connection, "note 1")).now_or_never();
+    assert!(asked.is_none_or(|answer| answer.is_ok()));
+    bench.store.write(|connection| note(connection, "note 2")).await.unwrap();
+    assert_eq!(notes(&bench).await, ["note 1", "note 2"]);
+}
