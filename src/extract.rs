@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, rt, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
@@ -172,20 +172,23 @@ impl FromRequest for Webhook {
     }
 }
 
+/// Looks at every value of a header: which of several a reader believes is not to be left to chance.
 fn check_head(headers: &HeaderMap, max_body: usize) -> Result<(), WebhookError> {
-    let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let media_type = text(CONTENT_TYPE).unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if essence != "application/json" {
+    let values = |name: HeaderName| headers.get_all(name).map(|value| value.to_str().unwrap_or_default());
+    let json = |media_type: &str| {
+        let essence = media_type.split(';').next().unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case("application/json")
+    };
+    if values(CONTENT_TYPE).count() != 1 || !values(CONTENT_TYPE).all(json) {
         return Err(WebhookError::MediaType);
     }
-    if text(CONTENT_ENCODING).is_some_and(|encoding| !encoding.trim().eq_ignore_ascii_case("identity")) {
+    if !values(CONTENT_ENCODING).all(|encoding| encoding.trim().eq_ignore_ascii_case("identity")) {
         return Err(WebhookError::ContentEncoding);
     }
-    match text(CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok()) {
-        Some(length) if length > max_body => Err(WebhookError::TooLarge(max_body)),
-        _ => Ok(()),
+    if values(CONTENT_LENGTH).filter_map(|length| length.parse().ok()).any(|length: usize| length > max_body) {
+        return Err(WebhookError::TooLarge(max_body));
     }
+    Ok(())
 }
 
 async fn read(mut payload: Payload, max_body: usize) -> Result<Bytes, WebhookError> {

@@ -12,6 +12,7 @@ use crate::plugin::{Status, Verdict};
 use crate::{Caller, Event, EventKind, Secret};
 
 mod answer;
+mod object;
 pub mod verta;
 
 pub use verta::Verta;

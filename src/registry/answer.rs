@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::object::Object;
 use super::{Exchange, Step};
 
 /// The JSON object of a 2xx answer; anything else is the step that follows from it.
@@ -10,7 +11,7 @@ use super::{Exchange, Step};
 /// such as a login page. Other answers stay as they are.
 pub(super) fn object<'a, T: Deserialize<'a>>(exchange: &'a Exchange) -> Result<T, Step> {
     match exchange.status {
-        200..=299 => serde_json::from_slice(&exchange.body).map_err(|_| {
+        200..=299 => serde_json::from_slice(&exchange.body).map(|Object(answer)| answer).map_err(|_| {
             Step::Retry(format!(
                 "{} was answered {} with what is no answer of this registry",
                 exchange.request, exchange.status
@@ -26,17 +27,22 @@ pub(super) fn object<'a, T: Deserialize<'a>>(exchange: &'a Exchange) -> Result<T
 }
 
 /// A path segment: unreserved characters as they are, the rest percent-encoded (RFC 3986 section 2.3).
-pub(super) fn segment(text: &str) -> String {
+///
+/// `None`: nothing, `.` or `..`, which no encoding makes a segment, since a URL parser takes `%2E` for a dot.
+pub(super) fn segment(text: &str) -> Option<String> {
+    if ["", ".", ".."].contains(&text) {
+        return None;
+    }
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) || (byte == b'.' && text.bytes().any(|b| b != b'.')) {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
             encoded.push('%');
             encoded.push_str(&base16ct::upper::encode_string(&[byte]));
         }
     }
-    encoded
+    Some(encoded)
 }
 
 #[cfg(test)]
@@ -45,8 +51,11 @@ mod tests {
 
     #[test]
     fn a_segment_stays_a_segment() {
-        assert_eq!(segment("acme-1.2_x~"), "acme-1.2_x~");
-        assert_eq!(segment("a/b c?d#é"), "a%2Fb%20c%3Fd%23%C3%A9");
-        assert_eq!(segment(".."), "%2E%2E");
+        assert_eq!(segment("acme-1.2_x~").as_deref(), Some("acme-1.2_x~"));
+        assert_eq!(segment("a/b c?d#é").as_deref(), Some("a%2Fb%20c%3Fd%23%C3%A9"));
+        assert_eq!(segment("...").as_deref(), Some("..."));
+        for none in ["", ".", ".."] {
+            assert_eq!(segment(none), None, "{none:?}");
+        }
     }
 }

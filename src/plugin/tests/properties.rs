@@ -39,6 +39,8 @@ fn result_of(line: &[u8]) -> Option<serde_json::Map<String, serde_json::Value>> 
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_line_panics_and_what_is_read_is_bounded(line in any_line()) {
         if let Some(Ok(line)) = Line::parse(&line) {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::event::Payload;
+use crate::registry::object::Object;
 use crate::registry::other;
 use crate::{Event, EventKind, Stage, Timestamp};
 
@@ -26,20 +27,20 @@ struct CreateEventRequest {
     workspace_id: Scalar,
     timestamp: Scalar,
     #[serde(alias = "originalEntity")]
-    original_entity: Option<Entity>,
+    original_entity: Option<Object<Entity>>,
     #[serde(alias = "newEntity")]
-    new_entity: Option<Entity>,
+    new_entity: Option<Object<Entity>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Entity {
     #[serde(alias = "registeredModel")]
-    registered_model: Option<RegisteredModel>,
+    registered_model: Option<Object<RegisteredModel>>,
     #[serde(alias = "modelVersion")]
-    model_version: Option<ModelVersion>,
+    model_version: Option<Object<ModelVersion>>,
     #[serde(alias = "scanRequest")]
-    scan_request: Option<ScanRequest>,
+    scan_request: Option<Object<ScanRequest>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -137,8 +138,9 @@ pub(in crate::registry) fn parse(name: &str, body: &[u8]) -> Event {
 impl CreateEventRequest {
     fn into_event(self, name: &str) -> Event {
         let event_type = self.event_type.name(&EVENT_TYPES).unwrap_or_else(|| "CREATE".to_owned());
-        let new = self.new_entity.unwrap_or_default();
-        let old = self.original_entity.unwrap_or_default();
+        let entity = |entity: Option<Object<Entity>>| entity.map(|Object(entity)| entity).unwrap_or_default();
+        let new = entity(self.new_entity);
+        let old = entity(self.original_entity);
         let subject =
             if event_type == "DELETE" && new.model_version.is_none() { old.model_version.as_ref() } else { None };
         let deleted = subject.is_some();
@@ -148,21 +150,21 @@ impl CreateEventRequest {
         event.workspace = self.workspace_id.get();
         event.occurred_at = self.timestamp.get().and_then(|text| moment(&text));
         let old_stage = match old.model_version {
-            Some(version) if deleted => {
+            Some(Object(version)) if deleted => {
                 set_version(&mut event, version);
                 None
             }
-            Some(version) => stage(version.stage),
+            Some(Object(version)) => stage(version.stage),
             None => None,
         };
-        if let Some(model) = new.registered_model.or(old.registered_model) {
+        if let Some(Object(model)) = new.registered_model.or(old.registered_model) {
             event.model.id = model.id.get();
             event.model.name = model.name.get();
         }
-        if let Some(version) = new.model_version {
+        if let Some(Object(version)) = new.model_version {
             event.change.stage_to = set_version(&mut event, version);
         }
-        if let Some(scan) = new.scan_request {
+        if let Some(Object(scan)) = new.scan_request {
             event.build.id = scan.build_id.get();
             event.build.image = scan.image_url.get();
         }

@@ -10,6 +10,7 @@ use super::{Verta, request};
 use crate::Event;
 use crate::plugin::Verdict;
 use crate::registry::answer::{object, segment};
+use crate::registry::object::Object;
 use crate::registry::{Exchange, Outcome, Request, Step};
 
 /// `BuildScanResponse`, as far as it says what stands now.
@@ -18,8 +19,9 @@ use crate::registry::{Exchange, Outcome, Request, Step};
 struct BuildScan {
     scan_status: Option<String>,
     safety_status: Option<String>,
-    #[serde(alias = "scan_external_status")]
-    scan_external_results: Option<Results>,
+    scan_external_results: Option<Object<Results>>,
+    /// The same under its older name; a server may have both.
+    scan_external_status: Option<Object<Results>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -30,7 +32,9 @@ struct Results {
 
 pub(super) fn next(verta: &Verta, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
     let Some((put, read_back)) = requests(verta, event, outcome) else {
-        return Step::Refused("the event names no build, or the registry has no workspace".to_owned());
+        return Step::Refused(
+            "the event names no build, or the registry no workspace, that a path can hold".to_owned(),
+        );
     };
     let wanted = wanted(outcome);
     match seen {
@@ -59,8 +63,8 @@ fn wanted(outcome: &Outcome) -> (&'static str, Option<&'static str>) {
 }
 
 fn requests(verta: &Verta, event: &Event, outcome: &Outcome) -> Option<(Request, Request)> {
-    let workspace = segment(verta.workspace.as_deref()?);
-    let build = segment(event.build.id.as_deref()?);
+    let workspace = segment(verta.workspace.as_deref()?)?;
+    let build = segment(event.build.id.as_deref()?)?;
     let path = format!("/api/v1/deployment/workspace/{workspace}/builds/{build}/scan");
     let (scan_status, safety) = wanted(outcome);
     let mut body = json!({ "scan_status": scan_status });
@@ -75,13 +79,14 @@ fn requests(verta: &Verta, event: &Event, outcome: &Outcome) -> Option<(Request,
 }
 
 fn agreed(scan: &BuildScan, (scan_status, safety): (&str, Option<&str>)) -> Step {
-    let nested = scan.scan_external_results.as_ref().and_then(|results| results.safety_status.as_deref());
-    let stands = scan.safety_status.as_deref().or(nested);
+    let nested = [&scan.scan_external_results, &scan.scan_external_status];
+    let nested = nested.into_iter().flatten().map(|Object(results)| &results.safety_status);
+    let mut stands = nested.chain([&scan.safety_status]).flatten();
     if scan.scan_status.as_deref() != Some(scan_status) {
         return Step::Retry(format!("the registry answered 2xx, but the scan does not stand as {scan_status}"));
     }
-    match (safety, stands) {
-        (Some(wanted), Some(stands)) if wanted != stands => {
+    match safety {
+        Some(wanted) if stands.any(|stands| stands != wanted) => {
             Step::Retry(format!("the registry answered 2xx, but the build does not stand as {wanted}"))
         }
         _ => Step::Done,

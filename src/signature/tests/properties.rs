@@ -62,6 +62,8 @@ fn signed(verifier: &Verifier, id: &str, now: Timestamp, body: &[u8]) -> Sent {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn what_is_signed_verifies((scheme, secret) in any_scheme(), id in IDS, at in 0..99_999_999_999_i64, body in any_body()) {
         let now = Timestamp::from_millis(at * 1000);

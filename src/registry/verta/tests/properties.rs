@@ -84,6 +84,8 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_body_panics_the_decoder(body in prop::collection::vec(any::<u8>(), 0..200)) {
         let event = read(&[b"{", body.as_slice()].concat());
