@@ -45,7 +45,7 @@ impl Script {
         thread::spawn(move || {
             for reply in replies {
                 let (stream, _) = listener.accept().unwrap();
-                serve(stream, &reply, &ask);
+                serve(&stream, &reply, &ask);
             }
         });
         Self { address, asked }
@@ -74,8 +74,8 @@ pub fn answer(status: u16, headers: &str, body: &str) -> Reply {
     ))
 }
 
-fn serve(stream: TcpStream, reply: &Reply, ask: &mpsc::UnboundedSender<Asked>) {
-    let mut reader = BufReader::new(&stream);
+fn serve(mut stream: &TcpStream, reply: &Reply, ask: &mpsc::UnboundedSender<Asked>) {
+    let mut reader = BufReader::new(stream);
     let mut line = || {
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();
@@ -93,7 +93,7 @@ fn serve(stream: TcpStream, reply: &Reply, ask: &mpsc::UnboundedSender<Asked>) {
     let _ = ask.send(Asked { request, headers, body: String::from_utf8(body).unwrap() });
     // The client may go away in the middle of either.
     let _ = match reply {
-        Reply::Says(text) => (&stream).write_all(text.as_bytes()).map(|()| 0),
+        Reply::Says(text) => stream.write_all(text.as_bytes()).map(|()| 0),
         Reply::Silence => reader.read_to_end(&mut Vec::new()),
     };
 }

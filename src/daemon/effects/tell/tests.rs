@@ -88,7 +88,7 @@ async fn what_the_registry_took_is_told_and_stands_in_the_ledger() {
 #[tokio::test]
 async fn what_is_no_answer_of_the_registry_is_not_told() {
     let reason = format!("{PUT} was answered 200 with what is no answer of this registry");
-    for body in ["<html>log in</html>", "", "null"] {
+    for body in ["<html>log in</html>", "", "[]", "null"] {
         check(&report(), [answer(200, "", body)], unreachable(&reason, None), &[PUT]).await;
     }
     let other = answer(200, "", r#"{"scan_status":"scanned","safety_status":"unsafe"}"#);
