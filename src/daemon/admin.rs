@@ -205,3 +205,6 @@ impl Guard for Checked {
         name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
     }
 }
+
+#[cfg(test)]
+mod tests;

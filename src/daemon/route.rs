@@ -63,3 +63,6 @@ fn mismatch(route: &Route, event: &Event) -> Option<(usize, String)> {
     let stopped = filters.into_iter().enumerate().find(|(_, (passes, _))| !passes);
     stopped.map(|(passed, (_, reason))| (passed, reason))
 }
+
+#[cfg(test)]
+mod tests;

@@ -149,4 +149,6 @@ fn words(error: &reqwest::Error) -> String {
 }
 
 #[cfg(test)]
+pub mod script;
+#[cfg(test)]
 mod tests;

@@ -103,3 +103,6 @@ fn written(seen: &[Exchange]) -> Vec<Written> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

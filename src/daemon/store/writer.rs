@@ -1,6 +1,7 @@
 //! Group commit: who comes first drains the queue into one transaction.
 
 use std::collections::VecDeque;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
@@ -76,7 +77,6 @@ impl Shared {
     }
 
     fn drain(&self) {
-        let _released = Release(self);
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let batch: Vec<Member> = {
@@ -87,7 +87,12 @@ impl Shared {
                 }
                 queue.waiting.drain(..).collect()
             };
-            commit(&connection, batch);
+            // A member that panics takes its batch along, whose callers hear that the store was closed. What came meanwhile
+            // is the next batch.
+            let ended = panic::catch_unwind(AssertUnwindSafe(|| commit(&connection, batch)));
+            if ended.is_err() && !connection.is_autocommit() {
+                let _ = connection.execute_batch("rollback");
+            }
         }
     }
 
@@ -96,24 +101,7 @@ impl Shared {
     }
 }
 
-/// Lets the next writer take over when this one unwinds; what waited is told that the store was closed.
-struct Release<'a>(&'a Shared);
-
-impl Drop for Release<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let mut queue = self.0.queue();
-            queue.draining = false;
-            queue.waiting.clear();
-        }
-    }
-}
-
 fn commit(connection: &Connection, batch: Vec<Member>) {
-    // A transaction that an unwinding predecessor left open.
-    if !connection.is_autocommit() {
-        let _ = connection.execute_batch("rollback");
-    }
     let begun = connection.execute_batch("begin immediate");
     let answers: Vec<Answer> = batch.into_iter().map(|member| member(connection)).collect();
     let ended = match begun {

@@ -23,7 +23,7 @@ async fn a_claim_takes_what_is_due_and_nothing_before_its_time() {
     let job = bench.claim("plugin:alpha").await;
     bench.settle(&job, again_after(Duration::from_secs(10), true)).await;
     let due = NOW.after(Duration::from_secs(10));
-    let early = bench.claim_at("plugin:alpha", 1, NOW.after(Duration::from_secs(10) - A_MOMENT)).await;
+    let early = bench.claim_at("plugin:alpha", 1, NOW.after(Duration::from_secs(10).saturating_sub(A_MOMENT))).await;
     assert_eq!((ids(&early), early.next_due), (Vec::new(), Some(due)));
     assert_eq!(ids(&bench.claim_at("plugin:alpha", 1, due).await), [job.id]);
 }
@@ -36,7 +36,7 @@ async fn a_claim_sets_the_lease_bumps_the_token_and_counts_the_attempt() {
     assert_eq!((first.token, first.attempts, first.deferrals), (1, 1, 0));
     let row = bench.row(first.id).await;
     assert_eq!((row.state.as_str(), row.due_at, row.attempts), ("running", NOW.after(LEASE), 1));
-    let early = bench.claim_at("plugin:alpha", 1, NOW.after(LEASE - A_MOMENT)).await;
+    let early = bench.claim_at("plugin:alpha", 1, NOW.after(LEASE.saturating_sub(A_MOMENT))).await;
     assert_eq!((ids(&early), early.next_due), (Vec::new(), Some(NOW.after(LEASE))));
     let late = bench.claim_at("plugin:alpha", 1, NOW.after(LEASE)).await.jobs.remove(0);
     assert_eq!((late.id, late.token, late.attempts), (first.id, 2, 2));
