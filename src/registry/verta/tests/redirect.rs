@@ -89,6 +89,13 @@ fn what_already_stands_is_not_written_again() {
     check(r#"{"status":"complete","url":"https://prod/7"}"#, &prod, None);
     check(r#"{ "url":"https:\/\/prod\/7", "owner":"ops", "status":"complete" }"#, &prod, None);
     check(r#"{"status":"complete","owner":0.1000000000000000055}"#, &complete(None), None);
+    let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+    check(&format!(r#"{{"status":"complete","owner":{deep}}}"#), &complete(None), None);
+    check(
+        &format!(r#"{{"owner":{deep}}}"#),
+        &complete(None),
+        Some(&format!(r#"{{"owner":{deep},"status":"complete"}}"#)),
+    );
 }
 
 #[test]
