@@ -19,13 +19,13 @@ pub enum BodyError {
     /// Not UTF-8.
     #[error("the body is not UTF-8")]
     NotUtf8,
-    /// Not JSON, or cut.
+    /// Not JSON, or cut: at this line and column, both counted from 1.
     #[error("the body is not one JSON document: it breaks off or goes wrong at line {0}, column {1}")]
     NotJson(usize, usize),
     /// JSON, but not an object.
     #[error("the body is not a JSON object")]
     NotAnObject,
-    /// Too many levels.
+    /// More than 128 levels of objects and arrays.
     #[error("the body is nested deeper than {} levels", MAX_DEPTH)]
     TooDeep,
     /// A key twice in one object: two readers could see two different events.

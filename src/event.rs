@@ -9,7 +9,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// A moment in milliseconds since 1970-01-01T00:00:00Z.
+/// A moment in milliseconds since 1970-01-01T00:00:00Z. Its JSON form is that number.
+///
+/// ```
+/// use std::time::Duration;
+/// use scanrelay::Timestamp;
+///
+/// let then = Timestamp::from_millis(1_669_852_800_000);
+/// assert_eq!(then.as_secs(), 1_669_852_800);
+/// assert_eq!(then.after(Duration::from_secs(60)).since(then), Duration::from_secs(60));
+/// assert_eq!(then.since(then.after(Duration::from_secs(60))), Duration::ZERO);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
@@ -311,7 +321,7 @@ pub struct Event {
     /// Subject, new state and the registry's own time: what a webhook and a later catch-up agree on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_key: Option<String>,
-    /// The payload it was made from.
+    /// The payload it was made from: one JSON object, as it was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<Payload>,
 }
@@ -339,6 +349,16 @@ impl Event {
     /// What the event is about, for reports and listings: the build, else the version, else the model.
     ///
     /// Two events of one subject are two words about the same thing: a later report replaces an earlier one.
+    ///
+    /// ```
+    /// use scanrelay::{Event, EventKind};
+    ///
+    /// let mut event = Event::new(EventKind::Promotion, "verta");
+    /// assert_eq!(event.subject(), "none");
+    /// event.model.id = Some("77".into());
+    /// event.version.id = Some("1001".into());
+    /// assert_eq!(event.subject(), "version:77/1001");
+    /// ```
     pub fn subject(&self) -> String {
         let version = || self.version.id.as_ref().or(self.version.name.as_ref());
         let model = || self.model.id.as_ref().or(self.model.name.as_ref());

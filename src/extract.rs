@@ -17,7 +17,8 @@ use crate::{Caller, Delivery, ReceiveError, Receiver, Timestamp};
 /// A verified delivery, as the argument of a handler.
 ///
 /// The resource it is used in needs an [`Intake`] as `web::Data`. A request that is no delivery never reaches the handler:
-/// it is answered with 415, 413, 408, 401 or 400 and `{"error":"…","message":"…"}`.
+/// it is answered with 415, 413, 408, 401 or 400, in this order, and `{"error":"…","message":"…"}`. Other methods are
+/// answered with 405 and `Allow` by a resource with a single route, as below.
 ///
 /// ```
 /// use actix_web::{HttpResponse, web};
@@ -62,13 +63,13 @@ impl Intake {
         Self { receiver, max_body: 1024 * 1024, read_timeout: Duration::from_secs(10), clock: Arc::new(clock) }
     }
 
-    /// Bodies up to `bytes`.
+    /// Bodies up to `bytes`. An announced length above it is answered with 413 before anything is read.
     #[must_use]
     pub fn with_max_body(self, bytes: usize) -> Self {
         Self { max_body: bytes, ..self }
     }
 
-    /// Bodies that arrive within `timeout`.
+    /// Bodies that arrive whole within `timeout` of their headers, else 408.
     #[must_use]
     pub fn with_read_timeout(self, timeout: Duration) -> Self {
         Self { read_timeout: timeout, ..self }
@@ -90,16 +91,16 @@ impl Intake {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WebhookError {
-    /// The `Content-Type` is not JSON's.
+    /// The `Content-Type` is missing, repeated or not JSON's.
     #[error("the content type must be application/json")]
     MediaType,
     /// The body is compressed, so its bytes are not the signed ones.
     #[error("the content encoding must be identity")]
     ContentEncoding,
-    /// The body is too long.
+    /// The body is longer than so many bytes.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
-    /// The body did not arrive in time.
+    /// The body did not arrive within that time.
     #[error("the body did not arrive within {} s", .0.as_secs())]
     TooSlow(Duration),
     /// The connection broke, or the request is not well-formed.

@@ -54,8 +54,9 @@ pub struct Delivery {
     headers: Vec<(String, String)>,
 }
 
-/// What makes two deliveries the same one: a signed id, else an id in the signed body, else the body.
+/// What makes two deliveries of one registry the same one: a signed id, else an id in the signed body, else the body.
 ///
+/// An id in a header that is not signed never counts: whoever sees one delivery could send it again under another id.
 /// 16 bytes of SHA-256, so that no chosen id can be long or clash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DedupeKey([u8; 16]);
@@ -126,6 +127,11 @@ impl Receiver {
     }
 
     /// Verifies the raw body, then checks and reads it. `now` is the wall clock.
+    ///
+    /// Who has not signed the body hears nothing of what is in it: every [`ReceiveError::Unverified`] comes before any
+    /// [`ReceiveError::Body`]. A signed body must be one UTF-8 JSON object, at most 128 levels deep, without a key twice in
+    /// one object. Its length is the caller's to bound. An object that is no event we know is
+    /// [`EventKind::Other`](crate::EventKind::Other), not an error.
     pub fn verify_at(&self, caller: &Caller<'_>, body: Bytes, now: Timestamp) -> Result<Delivery, ReceiveError> {
         let verified = self.verifier.verify_at(caller, &body, now)?;
         body::check(&body)?;
@@ -149,11 +155,14 @@ impl Delivery {
     }
 
     /// How long the key has to be remembered, so that the same bytes sent again are not a second delivery.
+    ///
+    /// With a signed time: 7 days or twice the tolerance, whichever is longer. With a signed body or an id in it, and no
+    /// signed time: 400 days. With a token and no id: one minute, since equal bodies may then be two events.
     pub fn remember(&self) -> Duration {
         self.remember
     }
 
-    /// The raw bytes that were verified.
+    /// The raw bytes that came. [`Verified::body`] says whether they are under the signature.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
@@ -173,7 +182,7 @@ impl Delivery {
         self.peer
     }
 
-    /// The few headers that are kept.
+    /// The few headers that are kept, for display: names in lower case, values of at most 256 bytes, never a signature.
     pub fn headers(&self) -> &[(String, String)] {
         &self.headers
     }

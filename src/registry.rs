@@ -18,6 +18,38 @@ pub mod verta;
 pub use verta::Verta;
 
 /// A kind of registry with what it needs to know to be spoken to.
+///
+/// Whoever has a network sends each request and asks again with its answer:
+///
+/// ```
+/// use scanrelay::plugin::Verdict;
+/// use scanrelay::registry::{Exchange, Outcome, Request, Step, Verta};
+/// use scanrelay::{Event, EventKind, Registry};
+///
+/// fn send(request: &Request) -> (u16, &'static str) {
+///     assert_eq!(request.to_string(), "PUT /api/v1/deployment/workspace/acme/builds/5150/scan");
+///     (200, r#"{"scan_status":"scanned","safety_status":"safe"}"#)
+/// }
+///
+/// let mut verta = Verta::default();
+/// verta.workspace = Some("acme".into());
+/// let registry = Registry::Verta(verta);
+/// let mut event = Event::new(EventKind::ScanRequest, "verta");
+/// event.build.id = Some("5150".into());
+/// let outcome = Outcome::Scanned { verdict: Verdict::Safe, summary: None, url: None };
+///
+/// let mut seen = Vec::new();
+/// let end = loop {
+///     match registry.next(&event, &outcome, &seen) {
+///         Step::Send(request) => {
+///             let (status, body) = send(&request);
+///             seen.push(Exchange::new(request, status, body));
+///         }
+///         end => break end,
+///     }
+/// };
+/// assert_eq!(end, Step::Done);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Registry {
@@ -102,7 +134,7 @@ pub enum Step {
     Done,
     /// Not now: begin again later. The reason names the status, never the answer's text.
     Retry(String),
-    /// Never: the registry does not accept it.
+    /// Never: the registry does not accept it, or the event does not name what is to be told. The reason, as above.
     Refused(String),
 }
 
@@ -126,6 +158,8 @@ impl Registry {
     }
 
     /// The next step towards telling the registry `outcome`, after the exchanges `seen` so far.
+    ///
+    /// It ends: Verta takes two requests at most. Beginning anew after [`Step::Retry`] does no harm.
     pub fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
         match self {
             Self::Verta(verta) => verta.next(event, outcome, seen),
@@ -133,7 +167,7 @@ impl Registry {
     }
 
     /// The next step towards knowing whether the promoted version still has its stage: [`Step::Done`] when it has,
-    /// [`Step::Refused`] when it has not any more.
+    /// [`Step::Refused`] when it has not any more, [`Step::Retry`] when the registry does not say.
     pub fn confirm(&self, event: &Event, seen: &[Exchange]) -> Step {
         match self {
             Self::Verta(_) => verta::confirm(event, seen),

@@ -59,7 +59,7 @@ where
     Webhook::from_request(&request, &mut Payload::from(chunks)).await
 }
 
-async fn body_of(response: ServiceResponse) -> (StatusCode, String) {
+fn body_of(response: ServiceResponse) -> (StatusCode, String) {
     let status = response.status();
     let Ok(body) = response.into_body().try_into_bytes() else { panic!("the body is at hand") };
     (status, String::from_utf8(body.to_vec()).unwrap())
@@ -67,7 +67,7 @@ async fn body_of(response: ServiceResponse) -> (StatusCode, String) {
 
 /// Expected is the status and the word of the error, or the kind of the event that the handler got.
 async fn check(request: TestRequest, expected: (u16, &str)) {
-    let (status, body) = body_of(answered(intake(), request).await).await;
+    let (status, body) = body_of(answered(intake(), request).await);
     let got = match serde_json::from_str::<Value>(&body) {
         Ok(error) => {
             let keys: Vec<&String> = error.as_object().unwrap().keys().collect();
@@ -196,7 +196,7 @@ async fn of_several_faults_the_first_in_order_is_told() {
 async fn a_resource_without_an_intake_is_a_fault_of_the_program() {
     let hook = web::resource("/hooks/verta").route(web::post().to(accept));
     let service = init_service(App::new().service(hook)).await;
-    let (status, body) = body_of(call_service(&service, signed(PROMOTE).to_request()).await).await;
+    let (status, body) = body_of(call_service(&service, signed(PROMOTE).to_request()).await);
     assert_eq!((status.as_u16(), body.contains("internal")), (500, true), "{body}");
 }
 

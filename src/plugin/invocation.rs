@@ -8,7 +8,22 @@ use crate::{Event, Timestamp};
 
 /// The input of a run.
 ///
-/// A Rust plugin reads it with `serde_json::from_reader(std::io::stdin())`.
+/// A Rust plugin reads it with `serde_json::from_reader(std::io::stdin())`:
+///
+/// ```
+/// use scanrelay::plugin::{Invocation, Line, Verdict};
+///
+/// fn scan(input: &Invocation) -> Line {
+///     let Some(artifact) = &input.artifact else { return Line::result_of_scan(Verdict::Inconclusive) };
+///     let pickle = artifact.files.iter().any(|file| file.path.ends_with(".pkl"));
+///     Line::result_of_scan(if pickle { Verdict::Unsafe } else { Verdict::Safe })
+/// }
+///
+/// let stdin = br#"{"protocol":1,"run":{"id":"r1","attempt":1,"deadline":1669852800000},"plugin":"no-pickles",
+///     "event":{"kind":"scan_request","registry":"verta"},"artifact":null,"checkpoint":null,"settings":{}}"#;
+/// let input: Invocation = serde_json::from_reader(stdin.as_slice()).unwrap();
+/// assert_eq!(scan(&input).to_string(), r#"{"type":"result","verdict":"inconclusive"}"#);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Invocation {
@@ -20,9 +35,9 @@ pub struct Invocation {
     pub plugin: String,
     /// What happened in the registry.
     pub event: Event,
-    /// The model's files, for plugins with `artifact = true`.
+    /// The model's files, for plugins with `artifact = true`; `null` for others.
     pub artifact: Option<Artifact>,
-    /// What an earlier attempt of the same run saved last.
+    /// What an earlier attempt of the same run saved last, at most 64 KiB; `null` when nothing was.
     pub checkpoint: Option<Value>,
     /// The plugin's `settings`, as they stand in manifest and configuration.
     pub settings: Map<String, Value>,
@@ -44,7 +59,7 @@ pub struct Run {
     pub id: String,
     /// Which attempt this is, from 1.
     pub attempt: u32,
-    /// When the daemon will stop it.
+    /// When the daemon will stop it: SIGTERM to its process group, and SIGKILL after the grace.
     pub deadline: Timestamp,
 }
 
@@ -63,7 +78,7 @@ pub struct Artifact {
     pub path: String,
     /// SHA-256 over the sorted `sha256 size path` records of the files, in hex.
     pub sha256: String,
-    /// Bytes in all.
+    /// Length of all files together, in bytes.
     pub size: u64,
     /// The files.
     pub files: Vec<ArtifactFile>,
@@ -79,6 +94,6 @@ pub struct ArtifactFile {
     pub name: String,
     /// SHA-256 of its bytes, in hex.
     pub sha256: String,
-    /// Its bytes.
+    /// Its length in bytes.
     pub size: u64,
 }

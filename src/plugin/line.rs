@@ -26,37 +26,37 @@ use super::{MAX_CHECKPOINT, MAX_TEXT, MAX_URL, Severity, Status, Verdict};
 pub enum Line {
     /// How far it is.
     Progress {
-        /// In words.
+        /// In words, cut at 4 KiB.
         message: String,
-        /// Of 100.
+        /// From 0 to 100; what lies outside is drawn to the nearer end.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         percent: Option<f64>,
     },
     /// What the next attempt is to be given, should this one not end.
     Checkpoint {
-        /// Any JSON up to 64 KiB.
+        /// Any JSON of up to 64 KiB; more is a [`LineError::Checkpoint`].
         data: Value,
     },
     /// Something found.
     Finding(Finding),
     /// What came of it: the last line.
     Result {
-        /// A scanner's word.
+        /// A scanner's word; [`Verdict::Error`] is not one it can say.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         verdict: Option<Verdict>,
         /// An action's word.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status: Option<Status>,
-        /// In one sentence.
+        /// In one sentence, cut at 4 KiB.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         summary: Option<String>,
-        /// Where to read more, or where the promoted model is now.
+        /// Where to read more, or where the promoted model is now: http or https, no user part, visible ASCII, at most 2 KiB.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         url: Option<String>,
     },
 }
 
-/// Something that a scanner found.
+/// Something that a scanner found. Each of its texts is cut at 4 KiB when it is read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Finding {
@@ -88,7 +88,7 @@ pub enum LineError {
     /// A result must have `verdict` (of a scanner) or `status` (of an action), and not both.
     #[error("a result has either a verdict (safe, unsafe, inconclusive) or a status (complete, failed)")]
     Result,
-    /// The data of a checkpoint is too long.
+    /// The data of a checkpoint is too long: so many bytes of JSON.
     #[error("a checkpoint of {0} bytes, at most {MAX_CHECKPOINT} can be kept")]
     Checkpoint(usize),
     /// The URL is not one that can be shown.

@@ -50,8 +50,15 @@ fn words_are_the_same_in_json_and_in_print() {
     for kind in [PluginKind::Scanner, PluginKind::Action] {
         word(&kind, serde_json::to_value(kind).unwrap());
     }
-    use Severity::{Critical, High, Informational, Low, Medium, Unknown};
-    for severity in [Informational, Low, Medium, High, Critical, Unknown] {
+    let severities = [
+        Severity::Informational,
+        Severity::Low,
+        Severity::Medium,
+        Severity::High,
+        Severity::Critical,
+        Severity::Unknown,
+    ];
+    for severity in severities {
         word(&severity, serde_json::to_value(severity).unwrap());
     }
     assert_eq!(serde_json::from_str::<Severity>("\"info\"").unwrap(), Severity::Informational);

@@ -218,6 +218,13 @@ enum Part {
 }
 
 /// What is signed: a template of `{id}`, `{timestamp}`, `{body}` and the text between them.
+///
+/// ```
+/// use scanrelay::signature::SignedContent;
+///
+/// assert!(SignedContent::parse("v0:{timestamp}:{body}").is_ok());
+/// assert!(SignedContent::parse("{id}.{timestamp}").is_err(), "the body is what matters");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedContent(Vec<Part>);
 

@@ -15,6 +15,25 @@ const MAX_SECRETS: usize = 16;
 const MAX_ID: usize = 256;
 
 /// A scheme with its secrets and its tolerance: everything that a delivery is verified with.
+///
+/// [`Receiver`](crate::Receiver) verifies and reads. A verifier alone is for bodies that are no registry's events:
+///
+/// ```
+/// use scanrelay::{Caller, Scheme, Secret, Timestamp, Verifier, VerifyError};
+///
+/// // The new secret first: it signs; both verify until the senders have changed over.
+/// let secrets = vec![Secret::new("new")?, Secret::new("old")?];
+/// let verifier = Verifier::new(Scheme::github(), secrets, Verifier::DEFAULT_TOLERANCE)?;
+///
+/// let now = Timestamp::from_millis(1_669_852_800_000);
+/// let headers = verifier.sign(None, now, b"any bytes")?;
+/// let caller = Caller::new(headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
+/// assert_eq!(verifier.verify_at(&caller, b"any bytes", now)?.secret, 0);
+///
+/// let changed = verifier.verify_at(&caller, b"other bytes", now);
+/// assert_eq!(changed, Err(VerifyError::Mismatch("X-Hub-Signature-256".into())));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Verifier {
     scheme: Scheme,
@@ -32,9 +51,9 @@ pub struct Verified {
     pub scheme: String,
     /// Which of the secrets it was, from 0. Old secrets that are never seen again can be removed.
     pub secret: usize,
-    /// The delivery's id, when it is under the signature.
+    /// The delivery's id, when it is under the signature: visible ASCII without a dot, at most 256 bytes.
     pub id: Option<String>,
-    /// The sender's time, when it is under the signature.
+    /// The sender's time in whole seconds, when it is under the signature.
     pub timestamp: Option<Timestamp>,
     /// Whether the body is under the signature (a token proves only the sender).
     pub body: bool,
@@ -53,16 +72,16 @@ pub enum VerifyError {
     /// The header is there more than once, so its meaning depends on who reads it.
     #[error("header {0} is repeated")]
     Repeated(String),
-    /// The header cannot be read.
+    /// The header, by name, cannot be read, and why.
     #[error("header {0} is malformed: {1}")]
     Malformed(String, &'static str),
     /// No signature fits any secret.
     #[error("no signature in {0} fits: the secret differs, or the body was changed on the way")]
     Mismatch(String),
-    /// The signed time is too long ago.
+    /// The signed time is too long ago: by how many seconds, and how many are tolerated.
     #[error("the signed time is {0} s in the past, the tolerance is {1} s")]
     TooOld(u64, u64),
-    /// The signed time is too far ahead.
+    /// The signed time is too far ahead: by how many seconds, and how many are tolerated.
     #[error("the signed time is {0} s in the future, the tolerance is {1} s")]
     TooNew(u64, u64),
 }
@@ -78,7 +97,9 @@ impl Verifier {
     /// The tolerance that the schemes' own libraries use (Standard Webhooks: 5 minutes).
     pub const DEFAULT_TOLERANCE: Duration = Duration::from_mins(5);
 
-    /// Checks that scheme and secrets can work together. Up to 16 secrets, all of them tried, so that keys can rotate.
+    /// Checks that scheme and secrets can work together. From 1 to 16 secrets, all of them tried, so that keys can rotate.
+    ///
+    /// `tolerance` counts in whole seconds and both ways; schemes without a signed time do not look at it.
     pub fn new(scheme: Scheme, secrets: Vec<Secret>, tolerance: Duration) -> Result<Self, SchemeError> {
         match secrets.len() {
             0 => return Err(SchemeError::NoSecret),
@@ -114,6 +135,9 @@ impl Verifier {
     }
 
     /// Verifies the raw body. `now` is the wall clock: the only one that a sender shares.
+    ///
+    /// Each header that the scheme names must be there once and not empty. At most 16 signatures in the header are tried.
+    /// Whether the signed time is within the tolerance is told only to who signed it.
     pub fn verify_at(&self, caller: &Caller<'_>, body: &[u8], now: Timestamp) -> Result<Verified, VerifyError> {
         match &self.scheme {
             Scheme::Hmac(hmac) => self.verify_mac(hmac, caller, body, now),

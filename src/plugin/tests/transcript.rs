@@ -29,7 +29,7 @@ fn check(lines: &[&str], expected: Result<Verdict, Fault>) {
             Conclusion::Scan { verdict, .. } => verdict,
             Conclusion::Action { .. } => panic!("a scanner acted: {lines:?}"),
         });
-    assert_eq!(verdict, expected, "{lines:?}");
+    assert_eq!((lines, verdict), (lines, expected));
 }
 
 #[test]

@@ -89,6 +89,13 @@ fn what_already_stands_is_not_written_again() {
     check(r#"{"status":"complete","url":"https://prod/7"}"#, &prod, None);
     check(r#"{ "url":"https:\/\/prod\/7", "owner":"ops", "status":"complete" }"#, &prod, None);
     check(r#"{"status":"complete","owner":0.1000000000000000055}"#, &complete(None), None);
+    let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+    check(&format!(r#"{{"status":"complete","owner":{deep}}}"#), &complete(None), None);
+    check(
+        &format!(r#"{{"owner":{deep}}}"#),
+        &complete(None),
+        Some(&format!(r#"{{"owner":{deep},"status":"complete"}}"#)),
+    );
 }
 
 #[test]
@@ -98,24 +105,24 @@ fn a_value_that_looks_like_a_placeholder_stays_a_value() {
         summary: Some("{url} {status}".into()),
         url: Some("https://a/{summary}".into()),
     };
-    let mut write_back = WriteBack::default();
-    write_back.redirect = [("all", "{status}: {url} ({summary}) {other}"), ("fixed", "scanrelay")]
-        .map(|(key, text)| (key.to_owned(), text.to_owned()))
-        .into();
+    let redirect = [("all", "{status}: {url} ({summary}) {other}"), ("fixed", "scanrelay")]
+        .map(|(key, text)| (key.to_owned(), text.to_owned()));
+    let write_back = WriteBack { redirect: redirect.into(), ..WriteBack::default() };
     let expected = r#"{"all":"complete: https://a/{summary} ({url} {status}) {other}","fixed":"scanrelay"}"#;
     assert_eq!(written(write_back, "", &outcome).as_deref(), Some(expected));
 }
 
 #[test]
 fn method_mask_and_words_are_configurable() {
-    let step = |change: fn(&mut WriteBack)| {
+    type Change = fn(&mut WriteBack);
+    let step = |change: Change| {
         let mut verta = registry();
         change(&mut verta.write_back);
         told(&verta, &event(), &complete(None), &[(200, &stands(""))]).remove(1)
     };
     let metadata = r#""redirect_metadata":"{\"status\":\"complete\"}""#;
     let unmasked = "POST /api/v1/registry/registered_models/77/model_versions/1001";
-    let table: [(fn(&mut WriteBack), String); 3] = [
+    let table: [(Change, String); 3] = [
         (
             |write_back| write_back.mask = Mask::Text,
             format!(r#"{WRITE} {{"model_version":{{{metadata}}},"update_mask":"redirectMetadata"}}"#),

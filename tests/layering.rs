@@ -1,0 +1,285 @@
+//! The house keeps its layers: who may know whom, read from the sources. Every fault is told with its file and line.
+
+#[path = "layering/house.rs"]
+mod house;
+#[path = "layering/source.rs"]
+mod source;
+
+use std::collections::BTreeSet;
+
+use house::{House, Source, unfinished};
+
+/// A room, the rooms of its tree that it may know, and the crates and modules that it may not use.
+struct Room {
+    name: &'static str,
+    knows: &'static [&'static str],
+    never: &'static [&'static str],
+}
+
+const fn room(name: &'static str, knows: &'static [&'static str], never: &'static [&'static str]) -> Room {
+    Room { name, knows, never }
+}
+
+/// No runtime, no I/O, no web framework. An `IpAddr` is a number.
+const PURE: &[&str] = &[
+    "tokio",
+    "tokio_util",
+    "actix_web",
+    "futures_util",
+    "reqwest",
+    "rusqlite",
+    "std::net",
+    "std::fs",
+    "std::process",
+    "std::env",
+    "std::thread",
+    "std::io",
+];
+const ADDRESS: [&str; 3] = ["std", "net", "IpAddr"];
+
+/// The SDK, from the ground up.
+const SDK: &[Room] = &[
+    room("secret", &[], PURE),
+    room("event", &[], PURE),
+    room("body", &[], PURE),
+    room("plugin", &["event"], PURE),
+    room("signature", &["secret", "event"], PURE),
+    room("registry", &["secret", "event", "plugin", "signature"], PURE),
+    room("receiver", &["secret", "event", "plugin", "body", "signature", "registry"], PURE),
+    room(
+        "extract",
+        &["secret", "event", "plugin", "body", "signature", "registry", "receiver"],
+        &[
+            "tokio",
+            "tokio_util",
+            "reqwest",
+            "rusqlite",
+            "std::net",
+            "std::fs",
+            "std::process",
+            "std::env",
+            "std::thread",
+        ],
+    ),
+];
+
+const PROCESS: &str = "tokio::process";
+const CHILD: &str = "std::process";
+const HTTP: &str = "reqwest";
+const WEB: &str = "actix_web";
+const SQL: &str = "rusqlite";
+
+/// The daemon. What a room does not know is as much a promise as what it does.
+const DAEMON: &[Room] = &[
+    room("clock", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
+    room("verdict", &[], PURE),
+    room("job", &["verdict"], PURE),
+    room("store", &["clock", "job", "verdict"], &[HTTP, WEB, PROCESS, CHILD, "std::net"]),
+    // Processes only: neither the registry nor its events' meaning.
+    room(
+        "runner",
+        &[],
+        &[
+            HTTP,
+            WEB,
+            SQL,
+            "std::net",
+            "tokio::net",
+            "scanrelay::registry",
+            "scanrelay::Registry",
+            "scanrelay::Delivery",
+        ],
+    ),
+    // HTTP only.
+    room("writeback", &[], &[WEB, SQL, PROCESS, CHILD, "std::fs", "scanrelay::Event", "scanrelay::Delivery"]),
+    room("effects", &["clock", "config", "job", "runner", "writeback"], &[WEB, SQL, PROCESS, CHILD]),
+    room("worker", &["clock", "effects", "job", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
+    room("config", &["verdict"], &["tokio", HTTP, WEB, SQL, CHILD]),
+    room("route", &["config", "job"], PURE),
+    // Stores and wakes, and never runs anything.
+    room("server", &["clock", "job", "store"], &[HTTP, SQL, PROCESS, CHILD, "std::fs"]),
+    room("admin", &["clock", "server", "store"], &[HTTP, SQL, PROCESS, CHILD]),
+    room("listeners", &["config"], &[HTTP, WEB, SQL, PROCESS, CHILD]),
+    // Joins all of it, and does none of it.
+    room(
+        "start",
+        &[
+            "admin",
+            "clock",
+            "config",
+            "effects",
+            "job",
+            "listeners",
+            "route",
+            "runner",
+            "server",
+            "store",
+            "worker",
+            "daemon",
+        ],
+        &[HTTP, SQL, PROCESS, CHILD],
+    ),
+];
+
+/// The binary's own rooms, beside the daemon.
+const BINARY: &[Room] = &[
+    room("daemon", &[], &[HTTP, SQL, PROCESS, CHILD]),
+    room("emulator", &[], &[SQL, PROCESS, CHILD, "std::fs"]),
+    room("command", &["daemon", "emulator"], &[SQL, PROCESS]),
+    room("main", &["command", "daemon", "emulator"], &[HTTP, WEB, SQL, PROCESS]),
+];
+
+/// Who takes the bytes out of a `Secret`, and what for.
+const EXPOSED: &[(&str, &str)] = &[
+    ("src/signature.rs", "to send a token in its header"),
+    ("src/signature/scheme.rs", "to make a MAC's key, and to see whether a header can carry the token"),
+    ("src/signature/verify.rs", "to compare a token in constant time"),
+    ("src/daemon/admin.rs", "to compare the admin token in constant time"),
+    ("src/daemon/runner/mask.rs", "to find it in a run's log and mask it there"),
+    ("src/daemon/runner/spec.rs", "to put it into the one plugin's environment that names it"),
+    ("src/daemon/writeback.rs", "to send it in a header that is marked as sensitive"),
+];
+
+const MAX_LINES: usize = 500;
+
+#[test]
+fn every_room_knows_only_what_is_below_it() {
+    House::here().check(House::strangers);
+}
+
+#[test]
+fn every_row_is_a_room() {
+    let house = House::here();
+    let rooms: BTreeSet<String> = house.sources.iter().filter(|source| !source.is_test()).map(Source::room).collect();
+    for room in SDK.iter().chain(DAEMON).chain(BINARY) {
+        assert!(
+            rooms.contains(room.name),
+            "tests/layering.rs has a row for `{}`, and there is no such room",
+            room.name
+        );
+    }
+}
+
+#[test]
+fn the_bytes_of_a_secret_are_taken_in_few_places() {
+    let house = House::here();
+    house.check(House::exposures);
+    for (file, why) in EXPOSED {
+        assert!(house.sources.iter().any(|source| source.file == *file), "{file}, {why}: there is no such file");
+    }
+}
+
+#[test]
+fn nothing_is_unfinished_unsafe_or_endless() {
+    House::here().check(unfinished);
+    let manifest = include_str!("../Cargo.toml");
+    let lints = manifest.split("[lints.rust]").nth(1).expect("lints");
+    assert!(lints.lines().any(|line| line == "unsafe_code = \"forbid\""), "Cargo.toml forbids unsafe code no more");
+}
+
+/// A house of these files has these faults, or none.
+fn check(files: &[(&str, &str)], expected: &[&str]) {
+    let roots = [
+        ("src/lib.rs", "mod event; pub use event::{Event, Stage};\npub use registry::Registry;"),
+        ("src/daemon.rs", "mod store; pub use store::{Store};"),
+    ];
+    let sources = roots.iter().chain(files).map(|(file, text)| Source { file: (*file).into(), text: (*text).into() });
+    let house = House::of(sources.collect());
+    let fault =
+        |source| [house.strangers(source), House::exposures(&house, source), unfinished(&house, source)].concat();
+    let faults: Vec<String> = house.sources.iter().flat_map(fault).collect();
+    assert_eq!(faults, expected, "{files:?}");
+}
+
+#[test]
+fn a_room_that_knows_too_much_is_found() {
+    check(
+        &[("src/signature/caller.rs", "\nuse crate::{Event, Registry as R};")],
+        &["src/signature/caller.rs:2: `signature` may not know `registry` (crate::Registry)"],
+    );
+    check(
+        &[("src/event.rs", "fn f() { crate::registry::verta::parse(); }")],
+        &["src/event.rs:1: `event` may not know `registry` (crate::registry::verta::parse)"],
+    );
+    check(
+        &[("src/secret.rs", "use super::Stage;")],
+        &["src/secret.rs:1: `secret` may not know `event` (super::Stage)"],
+    );
+    check(
+        &[("src/daemon/runner/log.rs", "use super::{log, super::{job::{self, plan}}};")],
+        &[
+            "src/daemon/runner/log.rs:1: `runner` may not know `job` (super::super::job)",
+            "src/daemon/runner/log.rs:1: `runner` may not know `job` (super::super::job::plan)",
+        ],
+    );
+    check(
+        &[("src/daemon/writeback/target.rs", "fn f(store: &super::super::Store) {}")],
+        &["src/daemon/writeback/target.rs:1: `writeback` may not know `store` (super::super::Store)"],
+    );
+    check(
+        &[("src/daemon/store.rs", "use crate::command::Outcome;")],
+        &["src/daemon/store.rs:1: `store` may not know `command` (crate::command::Outcome)"],
+    );
+    check(
+        &[("src/daemon/cellar.rs", "")],
+        &["src/daemon/cellar.rs:1: the room \"cellar\" has no row in tests/layering.rs"],
+    );
+}
+
+#[test]
+fn a_room_that_uses_too_much_is_found() {
+    check(
+        &[("src/receiver.rs", "use std::{fmt, fs::{File}};\nuse std::net::{IpAddr, TcpStream};")],
+        &[
+            "src/receiver.rs:1: `receiver` may not use std::fs (std::fs::File)",
+            "src/receiver.rs:2: `receiver` may not use std::net (std::net::TcpStream)",
+        ],
+    );
+    check(
+        &[("src/daemon/job/plan.rs", "fn f() { tokio::spawn(g()) }")],
+        &["src/daemon/job/plan.rs:1: `job` may not use tokio (tokio::spawn)"],
+    );
+    check(
+        &[("src/daemon/runner.rs", "use scanrelay::{Event, registry::Step};")],
+        &["src/daemon/runner.rs:1: `runner` may not use scanrelay::registry (scanrelay::registry::Step)"],
+    );
+}
+
+#[test]
+fn what_is_unfinished_unsafe_or_exposed_is_found() {
+    check(
+        &[("src/event.rs", "fn f() {\n    unsafe { todo!() }\n}\n#[ignore = \"\"]\nfn g(s: &Secret) { s.expose(); }")],
+        &[
+            "src/event.rs:5: takes the bytes out of a secret, and is not on the list",
+            "src/event.rs:2: unsafe",
+            "src/event.rs:2: todo!",
+            "src/event.rs:4: #[ignore",
+        ],
+    );
+    check(&[("src/signature.rs", "")], &["src/signature.rs:1: is on the list, and exposes no secret"]);
+    check(&[("tests/long.rs", &"\n".repeat(501))], &["tests/long.rs:501: more than 500 lines"]);
+}
+
+#[test]
+fn what_only_looks_like_a_fault_is_none() {
+    check(
+        &[("src/event.rs", "//! [`crate::registry`]\n/* /* crate::receiver::x */ unsafe */ fn f<'a>(c: &'a char) {}")],
+        &[],
+    );
+    check(
+        &[("src/event.rs", r##"const A: &str = "unsafe \" crate::registry::x"; const B: &[u8] = br#"todo!() " "#;"##)],
+        &[],
+    );
+    check(&[("src/event.rs", "const C: [char; 3] = ['\"', '\\'', '\\u{1F}']; // unsafe")], &[]);
+    check(
+        &[("src/event.rs", "#[cfg(test)]\nmod tests { use crate::registry::x; fn f() { s.expose() } }\nfn g() {}")],
+        &[],
+    );
+    check(&[("src/event.rs", "#[cfg(test)]\n#[path = \"x\"]\nmod tests;\nuse crate::event::Stage;")], &[]);
+    check(
+        &[("src/event/tests.rs", "use crate::Registry;"), ("src/daemon/simulation/world.rs", "use tokio::time;")],
+        &[],
+    );
+    check(&[("src/daemon/store/claim.rs", "use super::Store; use crate::daemon::{Store, job::{Job}, verdict};")], &[]);
+    check(&[("src/receiver.rs", "use std::net::IpAddr; use std::fmt; use super::body;")], &[]);
+}
