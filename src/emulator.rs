@@ -26,6 +26,7 @@ use actix_web::http::Method;
 use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, Bytes, Data, PayloadConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use scanrelay::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -45,11 +46,13 @@ pub struct Options {
     pub delivery_timeout: Duration,
     /// How long a build without an external location takes.
     pub build_takes: Duration,
+    pub clock: fn() -> Timestamp,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self { delivery_timeout: Duration::from_secs(10), build_takes: Duration::from_secs(2) }
+impl Options {
+    /// Deliveries within 10 s, builds in 2 s; `clock` says what time it is.
+    pub fn new(clock: fn() -> Timestamp) -> Self {
+        Self { delivery_timeout: Duration::from_secs(10), build_takes: Duration::from_secs(2), clock }
     }
 }
 
@@ -63,7 +66,7 @@ struct Hub {
 
 /// Serves until `shutdown`.
 pub async fn run(listener: TcpListener, options: Options, shutdown: CancellationToken) -> std::io::Result<()> {
-    let state = Arc::new(Mutex::new(State::default()));
+    let state = Arc::new(Mutex::new(State::new(options.clock)));
     let courier = Courier::new(Arc::clone(&state), options.delivery_timeout)?;
     let hub = Hub { state, courier, options };
     let server = HttpServer::new(move || {

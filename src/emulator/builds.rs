@@ -18,17 +18,24 @@ pub(super) struct Build {
     workspace: u64,
     image: String,
     external: bool,
-    finished: bool,
+    making: Making,
     created: i64,
     updated: i64,
     scan_external: bool,
-    /// A scan that waits for the build to be finished.
-    scan_waits: bool,
-    scan_status: String,
-    safety_status: String,
+    scan_status: &'static str,
+    safety_status: &'static str,
     /// As it was put.
     results: Option<Value>,
     scan_updated: i64,
+}
+
+/// How far the build is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Making {
+    Building,
+    /// A scan was asked for meanwhile.
+    BuildingForScan,
+    Finished,
 }
 
 impl State {
@@ -42,15 +49,14 @@ impl State {
         let build = Build {
             version,
             workspace,
-            finished: external.is_some(),
+            making: if external.is_some() { Making::Finished } else { Making::Building },
             external: external.is_some(),
             image: external.unwrap_or_else(|| format!("registry.example.com/builds/{id}:latest")),
             created: now,
             updated: now,
             scan_external: false,
-            scan_waits: false,
-            scan_status: "unscanned".to_owned(),
-            safety_status: "unknown".to_owned(),
+            scan_status: "unscanned",
+            safety_status: "unknown",
             results: None,
             scan_updated: now,
         };
@@ -63,7 +69,7 @@ impl State {
         let location = build.external.then_some(&build.image);
         Ok(json!({
             "id": id,
-            "status": if build.finished { "finished" } else { "building" },
+            "status": if build.making == Making::Finished { "finished" } else { "building" },
             "message": "",
             "date_created": date(build.created),
             "date_updated": date(build.updated),
@@ -79,8 +85,8 @@ impl State {
     pub(super) fn finish_build(&mut self, id: u64) {
         let now = self.now();
         let Some(build) = self.builds.get_mut(&id) else { return };
-        (build.finished, build.updated) = (true, now);
-        if std::mem::take(&mut build.scan_waits) {
+        build.updated = now;
+        if std::mem::replace(&mut build.making, Making::Finished) == Making::BuildingForScan {
             self.fire_scan(id);
         }
     }
@@ -96,12 +102,12 @@ impl State {
         let now = self.now();
         if let Some(build) = self.builds.get_mut(&id) {
             build.scan_external = true;
-            build.scan_status = "unscanned".to_owned();
-            build.safety_status = "unknown".to_owned();
+            build.scan_status = "unscanned";
+            build.safety_status = "unknown";
             (build.results, build.scan_updated) = (None, now);
-            build.scan_waits = !build.finished;
-            if build.finished {
-                self.fire_scan(id);
+            match build.making {
+                Making::Finished => self.fire_scan(id),
+                Making::Building | Making::BuildingForScan => build.making = Making::BuildingForScan,
             }
         }
         self.scan(&id.to_string())
@@ -129,7 +135,7 @@ impl State {
         let now = self.now();
         if let Some(build) = self.builds.get_mut(&id) {
             (build.scan_status, build.scan_updated) = (status, now);
-            build.safety_status = safety.unwrap_or_else(|| "unknown".to_owned());
+            build.safety_status = safety.unwrap_or("unknown");
             build.results = results.cloned();
         }
         self.scan(&id.to_string())
@@ -154,12 +160,9 @@ impl State {
     }
 }
 
-fn one_of(body: &Value, key: &str, known: &[&str]) -> Result<String, Fault> {
-    let word = body[key].as_str().unwrap_or_default();
-    if known.contains(&word) {
-        return Ok(word.to_owned());
-    }
-    Err(Fault::Unprocessable(format!("{key} is one of {}", known.join(", "))))
+fn one_of(body: &Value, key: &str, known: &[&'static str]) -> Result<&'static str, Fault> {
+    let found = known.iter().find(|word| body[key] == **word);
+    found.copied().ok_or_else(|| Fault::Unprocessable(format!("{key} is one of {}", known.join(", "))))
 }
 
 /// `YYYY-MM-DDTHH:MM:SS.mmmZ`, as the deployment service writes times.

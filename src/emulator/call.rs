@@ -5,7 +5,7 @@
 pub(super) enum Call {
     CreateWebhook,
     TriggerTest,
-    FindWebhookCall,
+    FindCalls,
     CreateModel(String),
     GetModel(String),
     CreateVersion(String),
@@ -40,7 +40,7 @@ impl Call {
             ["api", "v1", rest @ ..] => match (method, rest) {
                 ("POST", ["uac-proxy", "events", "createWebhook"]) => Some(Self::CreateWebhook),
                 ("POST", ["uac-proxy", "events", "triggerTest"]) => Some(Self::TriggerTest),
-                ("POST", ["uac-proxy", "events", "findWebhookCall"]) => Some(Self::FindWebhookCall),
+                ("POST", ["uac-proxy", "events", "findWebhookCall"]) => Some(Self::FindCalls),
                 ("POST", ["registry", "workspaces", workspace, "registered_models"]) => {
                     Some(Self::CreateModel(owned(workspace)))
                 }

@@ -24,7 +24,8 @@ pub(super) struct Sent {
     pub(super) body: String,
 }
 
-type Queue = mpsc::UnboundedSender<(Sent, Option<oneshot::Sender<Result<u16, String>>>)>;
+/// What is to be sent, and who waits for the outcome.
+type Errand = (Sent, Option<oneshot::Sender<Result<u16, String>>>);
 
 /// One queue and one task for each webhook that was called.
 #[derive(Clone)]
@@ -33,7 +34,7 @@ pub(super) struct Courier {
     client: Client,
     /// The server's worker threads come and go; deliveries stay on the runtime that started it.
     runtime: Handle,
-    queues: Arc<Mutex<BTreeMap<u64, Queue>>>,
+    queues: Arc<Mutex<BTreeMap<u64, mpsc::UnboundedSender<Errand>>>>,
 }
 
 impl Courier {
@@ -73,7 +74,7 @@ impl Courier {
         let _ = queue.send((sent, told));
     }
 
-    async fn carry(self, mut waiting: mpsc::UnboundedReceiver<(Sent, Option<oneshot::Sender<Result<u16, String>>>)>) {
+    async fn carry(self, mut waiting: mpsc::UnboundedReceiver<Errand>) {
         while let Some((sent, told)) = waiting.recv().await {
             let outcome = self.post(&sent).await;
             self.state.lock().unwrap_or_else(PoisonError::into_inner).record(sent.call, &outcome);

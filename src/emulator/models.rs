@@ -14,7 +14,7 @@ impl State {
     pub(super) fn create_model(&mut self, workspace: &str, body: &Value) -> Answer {
         let name = needed(body, "name")?;
         let workspace = self.workspace_id(workspace);
-        let taken = |model: &Object| model["name"] == name.as_str() && model["workspace_id"] == workspace.to_string();
+        let taken = |model: &Object| model["name"] == name.as_str() && workspace_of(model) == workspace;
         if self.models.values().any(taken) {
             return Err(Fault::Exists(format!("the workspace has a model {name} already")));
         }
@@ -31,7 +31,7 @@ impl State {
             workspace,
             "REGISTERED_MODEL",
             None,
-            Self::entity("registered_model", model.clone().into(), workspace),
+            Self::entity("registered_model", model.clone(), workspace),
         );
         Ok(json!({ "registered_model": model }))
     }
@@ -46,8 +46,9 @@ impl State {
             let (id, found) = self.find_model(model)?;
             (id, workspace_of(found))
         };
+        let model_id = model.to_string();
         let taken = |version: &Object| {
-            version["version"] == name.as_str() && version["registered_model_id"] == model.to_string()
+            version["version"] == name.as_str() && version["registered_model_id"] == model_id.as_str()
         };
         if self.versions.values().any(taken) {
             return Err(Fault::Exists(format!("the model has a version {name} already")));
@@ -55,13 +56,13 @@ impl State {
         let (id, now) = (self.new_id(), self.now().to_string());
         let mut version = Object::new();
         version.insert("id".into(), id.to_string().into());
-        version.insert("registered_model_id".into(), model.to_string().into());
+        version.insert("registered_model_id".into(), model_id.into());
         version.insert("version".into(), name.into());
         version.insert("time_created".into(), now.clone().into());
         version.insert("time_updated".into(), now.into());
         version.insert("stage".into(), "UNASSIGNED".into());
         self.versions.insert(id, version.clone());
-        let entity = Self::entity("model_version", version.clone().into(), workspace);
+        let entity = Self::entity("model_version", version.clone(), workspace);
         self.fire("CREATE", workspace, "REGISTERED_MODEL_VERSION", None, entity);
         Ok(json!({ "model_version": version }))
     }
@@ -95,8 +96,8 @@ impl State {
             event,
             workspace,
             "REGISTERED_MODEL_VERSION",
-            Some(Self::entity("model_version", before.into(), workspace)),
-            Self::entity("model_version", after.clone().into(), workspace),
+            Some(Self::entity("model_version", before, workspace)),
+            Self::entity("model_version", after.clone(), workspace),
         );
         Ok(json!({ "model_version": after }))
     }

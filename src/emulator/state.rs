@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 
-use serde_json::{Value, json};
+use scanrelay::Timestamp;
+use serde_json::Value;
 
 use super::answer::{Answer, Fault};
 use super::builds::Build;
@@ -13,11 +14,10 @@ use super::faults::Faults;
 use super::stages::Transition;
 use super::webhooks::{Webhook, WebhookCall};
 use super::{Object, register};
-use crate::daemon::Clock;
 
 /// All of it.
 pub(super) struct State {
-    clock: Clock,
+    clock: fn() -> Timestamp,
     pub(super) random: RandomState,
     pub(super) workspaces: Vec<String>,
     pub(super) webhooks: BTreeMap<u64, Webhook>,
@@ -34,10 +34,10 @@ pub(super) struct State {
     last_id: u64,
 }
 
-impl Default for State {
-    fn default() -> Self {
+impl State {
+    pub(super) fn new(clock: fn() -> Timestamp) -> Self {
         Self {
-            clock: Clock::system(),
+            clock,
             random: RandomState::new(),
             workspaces: Vec::new(),
             webhooks: BTreeMap::new(),
@@ -52,13 +52,11 @@ impl Default for State {
             last_id: 0,
         }
     }
-}
 
-impl State {
     pub(super) fn carry_out(&mut self, call: &Call, email: &str, body: &Value, path: &str) -> Answer {
         match call {
             Call::CreateWebhook => self.create_webhook(body),
-            Call::FindWebhookCall => Ok(self.find_webhook_calls(body)),
+            Call::FindCalls => Ok(self.find_webhook_calls(body)),
             Call::CreateModel(workspace) => self.create_model(workspace, body),
             Call::GetModel(model) => self.model(model),
             Call::CreateVersion(model) => self.create_version(model, body),
@@ -89,7 +87,7 @@ impl State {
 
     /// Milliseconds since 1970.
     pub(super) fn now(&self) -> i64 {
-        self.clock.wall().as_millis()
+        (self.clock)().as_millis()
     }
 
     pub(super) fn new_id(&mut self) -> u64 {
@@ -117,7 +115,8 @@ impl State {
     }
 
     /// What changes of an entity look like to those who listen.
-    pub(super) fn entity(kind: &str, entity: Value, workspace: u64) -> Value {
-        json!({ kind: entity, "entity_workspace_id": workspace.to_string() })
+    pub(super) fn entity(kind: &str, entity: impl Into<Value>, workspace: u64) -> Value {
+        let id = workspace.to_string().into();
+        Object::from_iter([(kind.to_owned(), entity.into()), ("entity_workspace_id".to_owned(), id)]).into()
     }
 }

@@ -31,7 +31,10 @@ impl Stage {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
-        let options = Options { build_takes: Duration::from_millis(20), ..Options::default() };
+        let options = Options {
+            build_takes: Duration::from_millis(20),
+            ..Options::new(|| Timestamp::from_millis(1_669_852_800_000))
+        };
         tokio::spawn(run(listener, options, shutdown.clone()));
         Self { client: Client::builder().no_proxy().build().unwrap(), url, shutdown }
     }

@@ -66,7 +66,7 @@ impl State {
         let wanted = |key: &str, value: &str| match body[key].as_array() {
             Some(list) if !list.is_empty() => list.iter().any(|item| match item {
                 Value::String(text) => text == value,
-                item => item.to_string() == value,
+                item => item.as_u64().is_some_and(|id| id.to_string() == value),
             }),
             _ => true,
         };
@@ -94,8 +94,8 @@ impl State {
             "workspace_id": workspace.to_string(),
             "timestamp": self.now().to_string(),
             "resource_type": { format!("{service}_service_resource_type"): resource },
-            "new_entity": new,
         });
+        body["new_entity"] = new;
         // proto3 leaves zero values out, and CREATE is zero.
         if event != "CREATE" {
             body["event_type"] = event.into();

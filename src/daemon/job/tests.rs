@@ -30,6 +30,7 @@ fn job(phase: Phase, attempts: u32, deferrals: u32) -> Job {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a table reads better without borrows")]
 fn check(job: &Job, outcome: Outcome, expected: Next) {
     assert_eq!(next(job, outcome.clone(), NOW, &SCHEDULE), expected, "{job:?} {outcome:?}");
 }

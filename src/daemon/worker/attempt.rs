@@ -79,7 +79,7 @@ impl<E: Effects> Work<E> {
                 Ok(Settled::Lost) => {
                     return warn!(job = job.id, delivery = job.delivery, "the lease was lost, the outcome is dropped");
                 }
-                Err(error @ (StoreError::Closed | StoreError::Unreadable(_))) => {
+                Err(error @ StoreError::Unreadable(_)) => {
                     return error!(job = job.id, %error, "the outcome could not be stored");
                 }
                 Err(error) => {
