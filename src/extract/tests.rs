@@ -139,6 +139,12 @@ async fn a_body_that_grows_over_the_limit_is_413() {
     check(signed(&AT), (400, "bad_body")).await;
     check(signed(&OVER), (413, "body_too_large")).await;
 
+    // In pieces, to the byte: what fits is read, and found to be unsigned.
+    for (length, expected) in [(LIMIT, 401), (LIMIT + 1, 413)] {
+        let pieces = [vec![b' '; LIMIT - 1], vec![b' '; length + 1 - LIMIT]].map(|piece| Ok(Bytes::from(piece)));
+        let error = streamed(intake(), signed(PROMOTE), stream::iter(pieces)).await.unwrap_err();
+        assert_eq!(error.status_code().as_u16(), expected, "{length} bytes");
+    }
     // Without a length, and without an end: it is given up at the first byte too many.
     let endless = stream::repeat_with(|| Ok(Bytes::from_static(b"        ")));
     let error = streamed(intake(), signed(PROMOTE), endless).await.unwrap_err();
