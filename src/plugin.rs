@@ -1,6 +1,6 @@
 //! The plugin contract, version 1, as types: what a plugin is given, what it may say, and what that comes to.
 //!
-//! The daemon's runner and Rust plugins use the same types. `plugins/README.md` is the contract for everybody else.
+//! The daemon's runner and Rust plugins use the same types. Everybody else prints and reads the same as JSON.
 
 mod invocation;
 mod line;
@@ -26,6 +26,8 @@ pub const MAX_CHECKPOINT: usize = 64 * 1024;
 pub const MAX_URL: usize = 2 * 1024;
 /// Bytes of a text; the rest is cut.
 pub const MAX_TEXT: usize = 4 * 1024;
+/// Bytes of a finding's id and of its location, so that a finding stays within 8 KiB; longer ones are cut.
+pub const MAX_NAME: usize = 1024;
 /// Bytes of one line of output that is a JSON object.
 pub const MAX_LINE: usize = 128 * 1024;
 

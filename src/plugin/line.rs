@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{MAX_CHECKPOINT, MAX_TEXT, MAX_URL, Severity, Status, Verdict};
+use super::{MAX_CHECKPOINT, MAX_NAME, MAX_TEXT, MAX_URL, Severity, Status, Verdict};
 
 /// One line of a plugin's output that counts.
 ///
@@ -56,7 +56,7 @@ pub enum Line {
     },
 }
 
-/// Something that a scanner found. Each of its texts is cut at 4 KiB when it is read.
+/// Something that a scanner found. When it is read its message is cut at 4 KiB, id and location at 1 KiB.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Finding {
@@ -140,7 +140,7 @@ impl Line {
 
     /// Reads a line. `None`: it is log, not a line of the contract (no JSON object, or without a `type` that we know).
     ///
-    /// Texts longer than 4 KiB are cut.
+    /// Texts longer than 4 KiB are cut, a finding's id and location at 1 KiB.
     pub fn parse(line: &[u8]) -> Option<Result<Self, LineError>> {
         let line = line.trim_ascii();
         if line.first() != Some(&b'{') {
@@ -161,7 +161,8 @@ impl Line {
                 long => Err(LineError::Checkpoint(long)),
             },
             Self::Finding(Finding { id, severity, message, location }) => {
-                Ok(Self::Finding(Finding { id: cut(id), severity, message: cut(message), location: location.map(cut) }))
+                let location = location.map(|location| cut_to(location, MAX_NAME));
+                Ok(Self::Finding(Finding { id: cut_to(id, MAX_NAME), severity, message: cut(message), location }))
             }
             Self::Result { verdict, status, summary, url } => {
                 if verdict.is_some() == status.is_some() || verdict == Some(Verdict::Error) {
@@ -183,9 +184,13 @@ impl fmt::Display for Line {
     }
 }
 
-fn cut(mut text: String) -> String {
-    if text.len() > MAX_TEXT {
-        text.truncate(text.floor_char_boundary(MAX_TEXT - '…'.len_utf8()));
+fn cut(text: String) -> String {
+    cut_to(text, MAX_TEXT)
+}
+
+fn cut_to(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most - '…'.len_utf8()));
         text.push('…');
     }
     text
