@@ -31,7 +31,7 @@ pub struct Arguments {
     pub config: PathBuf,
 
     /// What to log on stderr: error, warn, info, debug, trace, or a filter such as info,scanrelay=debug.
-    #[arg(long, global = true, env = "SCANRELAY_LOG", default_value = "info", value_name = "FILTER")]
+    #[arg(long, global = true, env = "SCANRELAY_LOG", default_value = "info,actix_server=warn", value_name = "FILTER")]
     pub log: String,
 
     #[command(subcommand)]

@@ -71,7 +71,9 @@ impl Store {
 
 fn retry(connection: &Connection, job: i64, now: Timestamp) -> Result<Retried, StoreError> {
     let found: Option<(i64, String)> = connection
-        .prepare_cached("select delivery, state from job where id = ?1")?
+        .prepare_cached(
+            "select delivery, iif(state = 'due' and claimed_at is not null, 'running', state) from job where id = ?1",
+        )?
         .query_row([job], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((delivery, state)) = found else { return Ok(Retried::Unknown) };

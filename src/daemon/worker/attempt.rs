@@ -111,7 +111,7 @@ fn in_words(next: &Next) -> String {
 
 fn tell_log(job: &Job, next: &Next, took: std::time::Duration) {
     let (delivery, id, phase, name) = (job.delivery, job.id, job.phase.word(), job.name.as_str());
-    let (attempt, duration_ms) = (job.attempts, took.as_millis());
+    let (attempt, duration_ms) = (job.attempts, u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     let result = in_words(next);
     match next {
         Next::End(Ending::Dead { .. }) => {
