@@ -13,7 +13,6 @@ mod call;
 mod courier;
 mod faults;
 mod models;
-mod register;
 mod stages;
 mod state;
 mod webhooks;

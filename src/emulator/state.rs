@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 
 use scanrelay::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::Object;
 use super::answer::{Answer, Fault};
 use super::builds::Build;
 use super::call::Call;
@@ -13,7 +14,6 @@ use super::courier::Sent;
 use super::faults::Faults;
 use super::stages::Transition;
 use super::webhooks::{Webhook, WebhookCall};
-use super::{Object, register};
 
 /// All of it.
 pub(super) struct State {
@@ -63,7 +63,7 @@ impl State {
             Call::GetVersion(version) => self.version(version),
             Call::PatchVersion(version, masked) => {
                 let answer = self.patch_version(version, *masked, body)?;
-                self.writes.push(register::write("PATCH", path, body, self.now()));
+                self.writes.push(write("PATCH", path, body, self.now()));
                 Ok(answer)
             }
             Call::CreateTransition => self.create_transition(email, body),
@@ -75,7 +75,7 @@ impl State {
             Call::RequestScan(build) => self.request_scan(build, body),
             Call::PutScan(build) => {
                 let answer = self.put_scan(build, body)?;
-                self.writes.push(register::write("PUT", path, body, self.now()));
+                self.writes.push(write("PUT", path, body, self.now()));
                 Ok(answer)
             }
             Call::GetScan(build) => self.scan(build),
@@ -119,4 +119,9 @@ impl State {
         let id = workspace.to_string().into();
         Object::from_iter([(kind.to_owned(), entity.into()), ("entity_workspace_id".to_owned(), id)]).into()
     }
+}
+
+/// One accepted write-back, as `GET /dev/writes` lists it.
+fn write(method: &str, path: &str, body: &Value, at: i64) -> Value {
+    json!({ "method": method, "path": path, "body": body, "at": at })
 }
