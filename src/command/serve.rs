@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use super::output::line;
 use super::{Failure, Outcome};
-use crate::daemon::{self, Clock, Listeners, bound};
+use crate::daemon::{self, Listeners, bound};
 use crate::emulator;
 
 pub async fn run(config: &Path) -> Outcome {
@@ -35,7 +35,7 @@ pub async fn development_registry(bind: SocketAddr) -> Outcome {
     let shutdown = until_signalled()?;
     let listener = bound(bind, "--bind").map_err(Failure::Failed)?;
     line(&format!("ready registry={}", listener.local_addr()?))?;
-    Ok(emulator::run(listener, emulator::Options::new(|| Clock::system().wall()), shutdown).await?)
+    Ok(emulator::run(listener, emulator::Options::default(), shutdown).await?)
 }
 
 /// Cancelled by the first SIGTERM or SIGINT; the second ends the process at once.

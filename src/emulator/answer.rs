@@ -1,56 +1,124 @@
-//! Answers, and errors in grpc-gateway's shape (`{"error","code","message","details"}`).
+//! Answers: JSON always, and errors in the shape of the API that they come from.
 
-use actix_web::HttpResponse;
+use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
+use futures_util::future::LocalBoxFuture;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-pub(super) type Answer = Result<Value, Fault>;
+/// What a handler returns.
+pub type Answer = Result<web::Json<Value>, Refusal>;
 
-/// Why a call was not carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    Invalid(String),
-    Unauthenticated,
-    Forbidden(String),
-    NotFound(String),
-    Exists(String),
-    /// The order of things forbids it.
-    Precondition(String),
-    /// The deployment service's word for a bad value.
-    Unprocessable(String),
-    Unavailable(String),
-    Method,
-    TooLarge,
-    /// A login page instead of an answer.
-    Garbage,
+/// The longest body that is read.
+pub const MAX_BODY: usize = 1024 * 1024;
+
+/// An error as the registry words it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    kind: Kind,
+    message: String,
 }
 
-impl Fault {
-    /// HTTP status, gRPC code, message.
-    fn parts(&self) -> (u16, u16, &str) {
-        match self {
-            Self::Invalid(message) => (400, 3, message),
-            Self::Unauthenticated => (401, 16, "the header Grpc-Metadata-email is missing"),
-            Self::Forbidden(message) => (403, 7, message),
-            Self::NotFound(message) => (404, 5, message),
-            Self::Exists(message) => (409, 6, message),
-            Self::Precondition(message) => (400, 9, message),
-            Self::Unprocessable(message) => (422, 422, message),
-            Self::Unavailable(message) => (503, 14, message),
-            Self::Method => (405, 12, "this path does not take that method"),
-            Self::TooLarge => (413, 8, "the body is longer than 1 MiB"),
-            Self::Garbage => (200, 0, ""),
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Grpc(StatusCode, u16),
+    /// The deployment API is no gRPC service.
+    Deployment,
+}
+
+impl Refusal {
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::grpc(StatusCode::BAD_REQUEST, 3, message)
+    }
+
+    pub fn unknown(what: &str, id: impl std::fmt::Display) -> Self {
+        Self::grpc(StatusCode::NOT_FOUND, 5, format!("there is no {what} {id}"))
+    }
+
+    pub fn no_path() -> Self {
+        Self::grpc(StatusCode::NOT_FOUND, 5, "there is nothing at this path")
+    }
+
+    pub fn taken(message: impl Into<String>) -> Self {
+        Self::grpc(StatusCode::CONFLICT, 6, message)
+    }
+
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::grpc(StatusCode::FORBIDDEN, 7, message)
+    }
+
+    /// Not now: something else has to happen first.
+    pub fn too_early(message: impl Into<String>) -> Self {
+        Self::grpc(StatusCode::BAD_REQUEST, 9, message)
+    }
+
+    pub fn wrong_method(allowed: &str) -> Self {
+        Self::grpc(StatusCode::METHOD_NOT_ALLOWED, 12, format!("this path takes {allowed} only"))
+    }
+
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::grpc(StatusCode::SERVICE_UNAVAILABLE, 14, message)
+    }
+
+    pub fn unauthenticated(message: impl Into<String>) -> Self {
+        Self::grpc(StatusCode::UNAUTHORIZED, 16, message)
+    }
+
+    /// A request that the deployment API understands and does not take.
+    pub fn unprocessable(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Deployment, message: message.into() }
+    }
+
+    fn too_large() -> Self {
+        Self::grpc(StatusCode::PAYLOAD_TOO_LARGE, 8, format!("the body is larger than {MAX_BODY} bytes"))
+    }
+
+    fn grpc(status: StatusCode, code: u16, message: impl Into<String>) -> Self {
+        Self { kind: Kind::Grpc(status, code), message: message.into() }
+    }
+}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        match self.kind {
+            Kind::Grpc(status, _) => status,
+            Kind::Deployment => StatusCode::UNPROCESSABLE_ENTITY,
         }
     }
 
-    pub(super) fn response(&self) -> HttpResponse {
-        let (status, code, message) = self.parts();
-        let mut response =
-            HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
-        match self {
-            Self::Garbage => response.content_type("text/html").body("<!doctype html><title>Log in</title>"),
-            Self::Unprocessable(_) => response.json(json!({ "code": code, "message": message })),
-            _ => response.json(json!({ "error": message, "code": code, "message": message, "details": [] })),
+    fn error_response(&self) -> HttpResponse {
+        let mut answer = HttpResponse::build(self.status_code());
+        if self.status_code() == StatusCode::PAYLOAD_TOO_LARGE {
+            // The rest of the body is still on its way and nobody will read it.
+            answer.force_close();
         }
+        answer.json(match self.kind {
+            Kind::Grpc(_, code) => {
+                json!({ "error": self.message, "code": code, "message": self.message, "details": [] })
+            }
+            Kind::Deployment => json!({ "code": 422, "message": self.message }),
+        })
+    }
+}
+
+/// A JSON body, whatever its content type is called; an empty one is `{}`.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest for Body<T> {
+    type Error = Refusal;
+    type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let bytes = web::Bytes::from_request(request, payload);
+        Box::pin(async move {
+            let bytes = bytes.await.map_err(|error| match error.as_response_error().status_code() {
+                StatusCode::PAYLOAD_TOO_LARGE => Refusal::too_large(),
+                _ => Refusal::invalid("the body broke off"),
+            })?;
+            let bytes = if bytes.is_empty() { b"{}" } else { bytes.as_ref() };
+            serde_json::from_slice(bytes).map(Self).map_err(|error| Refusal::invalid(format!("the body: {error}")))
+        })
     }
 }

@@ -1,111 +1,127 @@
-//! The stage flow: a transition is created, approved by somebody else, and committed.
+//! The stage flow: a transition is asked for, approved by somebody else, and committed.
 
+use actix_web::web::{Data, Json, ReqData};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Fault};
-use super::state::State;
-use super::{Object, id, needed};
+use super::answer::{Answer, Body, Refusal};
+use super::entity::{ModelVersion, Stage, Uint64};
+use super::event::Happening;
+use super::registry::{Registry, State};
+use super::routes::Email;
+use super::versions::replace;
 
-const STAGES: [&str; 5] = ["DEVELOPMENT", "STAGING", "PRODUCTION", "ARCHIVED", "UNASSIGNED"];
-
-/// A wish to change a stage.
-#[derive(Clone, Debug)]
-pub(super) struct Transition {
-    version: u64,
-    author: String,
-    desired: String,
-    standing: Standing,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+/// The names of the states are ours: Verta's are not documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Status {
     Open,
     Approved,
     Committed,
 }
 
-impl State {
-    pub(super) fn create_transition(&mut self, author: &str, body: &Value) -> Answer {
-        let version = id(body, "model_version_id")?;
-        let (version, _) = self.find_version(&version.to_string())?;
-        let desired = stage(body, "desired_stage")?;
-        let transition = self.new_id();
-        let made = Transition { version, author: author.to_owned(), desired, standing: Standing::Open };
-        self.transitions.insert(transition, made);
-        self.activity(transition)
-    }
+#[derive(Clone, Debug, Serialize)]
+pub struct Transition {
+    id: Uint64,
+    model_version_id: Uint64,
+    desired_stage: Stage,
+    status: Status,
+    #[serde(skip)]
+    author: String,
+}
 
-    pub(super) fn approve_transition(&mut self, email: &str, body: &Value) -> Answer {
-        let id = id(body, "transition_id")?;
-        let transition = self.transition(id)?;
-        match transition.standing {
-            _ if transition.author == email => {
-                return Err(Fault::Forbidden("the author of a transition cannot approve it".to_owned()));
-            }
-            Standing::Open => transition.standing = Standing::Approved,
-            Standing::Approved | Standing::Committed => {
-                return Err(Fault::Precondition("the transition is approved already".to_owned()));
-            }
-        }
-        self.activity(id)
-    }
+#[derive(Deserialize)]
+pub struct Create {
+    #[serde(alias = "modelVersionId")]
+    model_version_id: Uint64,
+    #[serde(alias = "desiredStage")]
+    desired_stage: Stage,
+}
 
-    /// Fires PROMOTE when the stage is PRODUCTION.
-    pub(super) fn commit_transition(&mut self, body: &Value) -> Answer {
-        let id = id(body, "transition_id")?;
-        let transition = self.transition(id)?;
-        match transition.standing {
-            Standing::Open => return Err(Fault::Precondition("the transition is not approved yet".to_owned())),
-            Standing::Committed => return Err(Fault::Precondition("the transition is committed already".to_owned())),
-            Standing::Approved => transition.standing = Standing::Committed,
-        }
-        let (version, desired) = (transition.version, transition.desired.clone());
-        let event = if desired == "PRODUCTION" { "PROMOTE" } else { "UPDATE" };
-        self.change_version(version, to_stage(&desired), event)?;
-        self.activity(id)
-    }
+#[derive(Deserialize)]
+pub struct Named {
+    #[serde(alias = "transitionId")]
+    transition_id: Uint64,
+}
 
-    /// Without approval. Whether Verta's fires PROMOTE is not known; this one fires UPDATE, the lesser claim.
-    pub(super) fn update_stage(&mut self, body: &Value) -> Answer {
-        let version = id(body, "model_version_id")?;
-        let stage = stage(body, "stage")?;
-        self.change_version(version, to_stage(&stage), "UPDATE")?;
-        let activity = self.new_id();
-        Ok(json!({ "id": activity.to_string(), "model_version_id": version.to_string(), "stage": stage }))
-    }
+#[derive(Deserialize)]
+pub struct Update {
+    #[serde(alias = "modelVersionId")]
+    model_version_id: Uint64,
+    stage: Stage,
+}
 
-    fn transition(&mut self, id: u64) -> Result<&mut Transition, Fault> {
-        self.transitions.get_mut(&id).ok_or_else(|| Fault::NotFound(format!("there is no transition {id}")))
-    }
+pub async fn create(registry: Data<Registry>, caller: ReqData<Email>, Body(asked): Body<Create>) -> Answer {
+    let mut state = registry.state();
+    let version = state.version(asked.model_version_id)?.clone();
+    let transition = Transition {
+        id: state.next_id(),
+        model_version_id: version.id,
+        desired_stage: asked.desired_stage,
+        status: Status::Open,
+        author: caller.into_inner().0,
+    };
+    replace(&mut state, version);
+    Ok(activity(&mut state, transition))
+}
 
-    /// What the stage service answers with.
-    fn activity(&mut self, transition: u64) -> Answer {
-        let (activity, now) = (self.new_id(), self.now());
-        let found = self.transition(transition)?;
-        let standing = match found.standing {
-            Standing::Open => "OPEN",
-            Standing::Approved => "APPROVED",
-            Standing::Committed => "COMMITTED",
-        };
-        Ok(json!({
-            "id": activity.to_string(),
-            "model_version_id": found.version.to_string(),
-            "time": now.to_string(),
-            "transition": {
-                "id": transition.to_string(), "author": found.author, "desired_stage": found.desired, "status": standing,
-            },
-        }))
+pub async fn approve(registry: Data<Registry>, caller: ReqData<Email>, Body(asked): Body<Named>) -> Answer {
+    let mut state = registry.state();
+    let mut transition = open(&state, asked.transition_id)?;
+    if transition.author == caller.into_inner().0 {
+        return Err(Refusal::forbidden("the author of a transition cannot approve it"));
+    }
+    transition.status = Status::Approved;
+    let version = state.version(transition.model_version_id)?.clone();
+    replace(&mut state, version);
+    Ok(activity(&mut state, transition))
+}
+
+pub async fn commit(registry: Data<Registry>, Body(asked): Body<Named>) -> Answer {
+    let mut state = registry.state();
+    let mut transition = open(&state, asked.transition_id)?;
+    if transition.status != Status::Approved {
+        return Err(Refusal::too_early(format!("transition {} is not approved", transition.id)));
+    }
+    transition.status = Status::Committed;
+    let (old, new) = move_to(transition.desired_stage, transition.model_version_id, &mut state)?;
+    let workspace = state.workspace_of(&new)?;
+    let (old, new) = (&old, &new);
+    let happening = match new.stage {
+        Stage::Production => Happening::Promoted { old, new },
+        _ => Happening::VersionUpdated { old, new },
+    };
+    state.fire(workspace, &happening);
+    Ok(activity(&mut state, transition))
+}
+
+/// Past all approval. Whether Verta fires PROMOTE for it is not known; here it fires nothing, so that a promotion is
+/// always one that somebody approved.
+pub async fn update(registry: Data<Registry>, Body(asked): Body<Update>) -> Answer {
+    let mut state = registry.state();
+    let (_, version) = move_to(asked.stage, asked.model_version_id, &mut state)?;
+    let id = state.next_id();
+    Ok(Json(json!({ "id": id, "model_version_id": version.id, "stage": version.stage })))
+}
+
+/// The version before and after.
+fn move_to(stage: Stage, id: Uint64, known: &mut State) -> Result<(ModelVersion, ModelVersion), Refusal> {
+    let old = known.version(id)?.clone();
+    let new = replace(known, ModelVersion { stage, ..old.clone() });
+    Ok((old, new))
+}
+
+fn open(state: &State, id: Uint64) -> Result<Transition, Refusal> {
+    let transition = state.transitions.get(&id).ok_or_else(|| Refusal::unknown("transition", id))?;
+    match transition.status {
+        Status::Committed => Err(Refusal::too_early(format!("transition {id} is committed already"))),
+        Status::Open | Status::Approved => Ok(transition.clone()),
     }
 }
 
-fn to_stage(stage: &str) -> Object {
-    Object::from_iter([("stage".to_owned(), stage.into())])
-}
-
-fn stage(body: &Value, key: &str) -> Result<String, Fault> {
-    let stage = needed(body, key)?;
-    if STAGES.contains(&stage.as_str()) {
-        return Ok(stage);
-    }
-    Err(Fault::Invalid(format!("{key} is one of {}", STAGES.join(", "))))
+/// Keeps the transition and answers with the activity that changed it.
+fn activity(state: &mut State, transition: Transition) -> Json<Value> {
+    let answer = json!({ "id": state.next_id(), "transition": transition });
+    state.transitions.insert(transition.id, transition);
+    Json(answer)
 }

@@ -1,145 +1,141 @@
-//! Webhooks, the events that they hear, and what became of each call.
+//! Webhooks: who hears what, and trying one out.
 
+use std::sync::Arc;
+
+use actix_web::web::{Data, Json};
+use scanrelay::Secret;
+use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+use tracing::info;
+use url::Url;
 
-use super::answer::{Answer, Fault};
-use super::courier::Sent;
-use super::state::State;
-use super::{id, needed, text};
+use super::answer::{Answer, Body, Refusal};
+use super::date;
+use super::deliver::{self, Call, CallStatus, Post, Target};
+use super::entity::Uint64;
+use super::event::{self, EventType};
+use super::registry::Registry;
 
-/// Who wants to hear what.
-#[derive(Clone, Debug)]
-pub(super) struct Webhook {
+pub struct Webhook {
+    pub id: Uint64,
+    workspace: Option<Uint64>,
     name: String,
-    /// `None`: all of them.
-    workspace: Option<u64>,
+    event_types: Vec<EventType>,
+    all_events: bool,
+    posts: mpsc::UnboundedSender<Post>,
+}
+
+impl Webhook {
+    /// Without a workspace it hears all of them.
+    pub fn hears(&self, workspace: Uint64, event: EventType) -> bool {
+        self.workspace.is_none_or(|own| own == workspace) && (self.all_events || self.event_types.contains(&event))
+    }
+
+    pub fn queue(&self, post: Post) {
+        // The other end is gone only when the registry ends.
+        let _ = self.posts.send(post);
+    }
+}
+
+/// `resource_types` is not looked at: what exactly it keeps out is not known, and the event types say enough here.
+#[derive(Deserialize)]
+pub struct Create {
+    name: String,
     location: String,
-    secret: Option<String>,
-    event_types: Vec<String>,
+    #[serde(default, alias = "workspaceId")]
+    workspace_id: Option<Uint64>,
+    #[serde(default, alias = "mutualSecret")]
+    mutual_secret: String,
+    #[serde(default, alias = "eventTypes")]
+    event_types: Vec<EventType>,
+    #[serde(default, alias = "allEvents")]
     all_events: bool,
 }
 
-/// One delivery to one webhook.
-#[derive(Clone, Debug)]
-pub(super) struct WebhookCall {
-    webhook: u64,
-    event: String,
-    /// `IN_PROGRESS`, then `SUCCESS` or `FAILURE`.
-    status: &'static str,
-    response: Value,
+pub async fn create(registry: Data<Registry>, Body(asked): Body<Create>) -> Answer {
+    if asked.name.is_empty() {
+        return Err(Refusal::invalid("name: a webhook needs one"));
+    }
+    if !Url::parse(&asked.location).is_ok_and(|url| ["http", "https"].contains(&url.scheme())) {
+        return Err(Refusal::invalid("location: it is no http or https address"));
+    }
+    // Zero is protobuf's "not set".
+    let workspace = asked.workspace_id.filter(|id| id.0 != 0);
+    let secret = Secret::new(asked.mutual_secret.as_str()).ok();
+    let target = Target { name: asked.name.clone(), location: asked.location.clone(), secret };
+    let (posts, queue) = mpsc::unbounded_channel();
+
+    let mut state = registry.state();
+    if let Some(id) = workspace.filter(|id| !state.has_workspace(*id)) {
+        return Err(Refusal::unknown("workspace", id));
+    }
+    if state.webhooks.values().any(|hook| hook.workspace == workspace && hook.name == asked.name) {
+        return Err(Refusal::taken(format!("there is a webhook {:?} in this workspace", asked.name)));
+    }
+    let id = state.next_id();
+    // The secret is returned in clear, as on Verta.
+    let mut answer = json!({
+        "id": id, "name": asked.name, "location": asked.location, "mutual_secret": asked.mutual_secret,
+        "event_types": asked.event_types, "all_events": asked.all_events,
+    });
+    if let Some(workspace) = workspace {
+        answer["workspace_id"] = json!(workspace);
+    }
+    info!(webhook = asked.name, signs = target.secret.is_some(), "webhook created");
+    let (name, event_types, all_events) = (asked.name, asked.event_types, asked.all_events);
+    state.webhooks.insert(id, Webhook { id, workspace, name, event_types, all_events, posts });
+    drop(state);
+    registry.later(deliver::work(Arc::clone(&registry), target, queue));
+    Ok(Json(answer))
 }
 
-impl State {
-    pub(super) fn create_webhook(&mut self, body: &Value) -> Answer {
-        let (name, location) = (needed(body, "name")?, needed(body, "location")?);
-        let is_web = url::Url::parse(&location).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
-        if !is_web {
-            return Err(Fault::Invalid("location is no http or https address".to_owned()));
-        }
-        let workspace = match text(body, "workspace_id") {
-            Some(_) => Some(id(body, "workspace_id")?),
-            None => None,
-        };
-        if self.webhooks.values().any(|webhook| webhook.name == name && webhook.workspace == workspace) {
-            return Err(Fault::Exists(format!("the workspace has a webhook {name} already")));
-        }
-        let types = body["event_types"].as_array().into_iter().flatten();
-        let webhook = Webhook {
-            name,
-            workspace,
-            location,
-            secret: text(body, "mutual_secret"),
-            event_types: types.filter_map(Value::as_str).map(str::to_owned).collect(),
-            all_events: body["all_events"] == true,
-        };
-        let id = self.new_id();
-        let answer = json!({
-            "id": id.to_string(), "name": webhook.name, "location": webhook.location,
-            "mutual_secret": webhook.secret.clone().unwrap_or_default(), "event_types": webhook.event_types,
-            "all_events": webhook.all_events, "workspace_id": webhook.workspace.unwrap_or_default().to_string(),
-        });
-        self.webhooks.insert(id, webhook);
-        Ok(answer)
-    }
+#[derive(Deserialize)]
+pub struct Trigger {
+    #[serde(alias = "webhookId")]
+    webhook_id: Uint64,
+}
 
-    pub(super) fn find_webhook_calls(&self, body: &Value) -> Value {
-        let wanted = |key: &str, value: &str| match body[key].as_array() {
-            Some(list) if !list.is_empty() => list.iter().any(|item| match item {
-                Value::String(text) => text == value,
-                item => item.as_u64().is_some_and(|id| id.to_string() == value),
-            }),
-            _ => true,
-        };
-        let found = self.calls.iter().filter(|(id, call)| {
-            wanted("ids", &id.to_string())
-                && wanted("webhook_ids", &call.webhook.to_string())
-                && wanted("event_uuids", &call.event)
-                && wanted("status", call.status)
-        });
-        let calls = found.map(|(id, call)| {
-            json!({
-                "id": id.to_string(), "webhook_id": call.webhook.to_string(), "event_uuid": call.event,
-                "status": call.status, "response": call.response,
-            })
-        });
-        json!({ "calls": calls.collect::<Vec<_>>() })
+/// Delivers a test and answers with the receiver's status.
+pub async fn trigger_test(registry: Data<Registry>, Body(asked): Body<Trigger>) -> Answer {
+    let (answered, answer) = oneshot::channel();
+    {
+        let mut state = registry.state();
+        let hook = state.webhooks.get(&asked.webhook_id);
+        let workspace = hook.ok_or_else(|| Refusal::unknown("webhook", asked.webhook_id))?.workspace;
+        let uuid = state.next_uuid();
+        let body = event::test(&uuid, workspace, date::now());
+        state.queue(asked.webhook_id, &uuid, &body, Some(answered));
     }
+    match answer.await {
+        Ok(Ok(status)) => Ok(Json(json!({ "status_code": status.to_string() }))),
+        Ok(Err(reason)) => Err(Refusal::unavailable(format!("not delivered: {reason}"))),
+        Err(_) => Err(Refusal::unavailable("not delivered: the registry is stopping")),
+    }
+}
 
-    /// Tells those who listen. `resource` is modeldb's word, or `BUILD`.
-    pub(super) fn fire(&mut self, event: &str, workspace: u64, resource: &str, original: Option<Value>, new: Value) {
-        let service = if resource == "BUILD" { "deployment" } else { "modeldb" };
-        let uuid = self.new_uuid();
-        let mut body = json!({
-            "event_uuid": uuid,
-            "workspace_id": workspace.to_string(),
-            "timestamp": self.now().to_string(),
-            "resource_type": { format!("{service}_service_resource_type"): resource },
-        });
-        body["new_entity"] = new;
-        // proto3 leaves zero values out, and CREATE is zero.
-        if event != "CREATE" {
-            body["event_type"] = event.into();
-        }
-        if let Some(original) = original {
-            body["original_entity"] = original;
-        }
-        let body = body.to_string();
-        let listening: Vec<u64> = self
-            .webhooks
-            .iter()
-            .filter(|(_, webhook)| webhook.workspace.is_none_or(|id| id == workspace))
-            .filter(|(_, webhook)| webhook.all_events || webhook.event_types.iter().any(|word| word == event))
-            .map(|(id, _)| *id)
-            .collect();
-        for webhook in listening {
-            let sent = self.send(webhook, uuid.clone(), body.clone());
-            self.outbox.extend(sent);
-        }
-    }
+/// Each list that is empty keeps nothing out.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct FindCalls {
+    ids: Vec<Uint64>,
+    #[serde(alias = "webhookIds")]
+    webhook_ids: Vec<Uint64>,
+    #[serde(alias = "eventUuids")]
+    event_uuids: Vec<String>,
+    status: Vec<CallStatus>,
+}
 
-    /// An event of no kind for one webhook, whatever it listens to.
-    pub(super) fn test_event(&mut self, body: &Value) -> Result<Sent, Fault> {
-        let webhook = id(body, "webhook_id")?;
-        let uuid = self.new_uuid();
-        let body = json!({ "event_uuid": uuid, "timestamp": self.now().to_string() }).to_string();
-        self.send(webhook, uuid, body).ok_or_else(|| Fault::NotFound(format!("there is no webhook {webhook}")))
+pub async fn find_calls(registry: Data<Registry>, Body(asked): Body<FindCalls>) -> Answer {
+    fn among<T: PartialEq>(list: &[T], value: &T) -> bool {
+        list.is_empty() || list.contains(value)
     }
-
-    fn send(&mut self, webhook: u64, event: String, body: String) -> Option<Sent> {
-        let (location, secret) =
-            self.webhooks.get(&webhook).map(|found| (found.location.clone(), found.secret.clone()))?;
-        let call = self.new_id();
-        self.calls.insert(call, WebhookCall { webhook, event, status: "IN_PROGRESS", response: Value::Null });
-        Some(Sent { call, webhook, location, secret, body })
-    }
-
-    /// What became of a call: the receiver's status, or why there is none.
-    pub(super) fn record(&mut self, call: u64, outcome: &Result<u16, String>) {
-        let Some(call) = self.calls.get_mut(&call) else { return };
-        (call.status, call.response) = match outcome {
-            Ok(status @ 200..=299) => ("SUCCESS", json!({ "status_code": status.to_string() })),
-            Ok(status) => ("FAILURE", json!({ "status_code": status.to_string() })),
-            Err(reason) => ("FAILURE", json!({ "error": reason })),
-        };
-    }
+    let wanted = |call: &&Call| {
+        among(&asked.ids, &call.id)
+            && among(&asked.webhook_ids, &call.webhook_id)
+            && among(&asked.event_uuids, &call.event_uuid)
+            && among(&asked.status, &call.status)
+    };
+    let calls: Vec<Value> = registry.state().calls.values().filter(wanted).map(|call| json!(call)).collect();
+    Ok(Json(json!({ "calls": calls })))
 }

@@ -1,0 +1,112 @@
+//! What is where, and what stands before all of it: identity, then faults.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::middleware::{DefaultHeaders, Next, from_fn};
+use actix_web::web::{self, Data, PathConfig, PayloadConfig, ServiceConfig};
+use actix_web::{HttpMessage as _, Resource, ResponseError as _};
+
+use super::answer::{MAX_BODY, Refusal};
+use super::registry::Registry;
+use super::{SERVER, builds, dev, models, scans, stages, versions, webhooks};
+
+/// Who calls.
+#[derive(Clone)]
+pub struct Email(pub String);
+
+pub fn routes(registry: &Data<Registry>) -> impl FnOnce(&mut ServiceConfig) + use<> {
+    let registry = registry.clone();
+    move |config| {
+        let all = web::scope("")
+            .app_data(registry)
+            .app_data(PayloadConfig::new(MAX_BODY))
+            .app_data(PathConfig::default().error_handler(|_, _| Refusal::no_path().into()))
+            .configure(events)
+            .configure(models_and_versions)
+            .configure(deployment)
+            .service(at("/dev/faults", "PUT").route(web::put().to(dev::faults)))
+            .service(at("/dev/writes", "GET").route(web::get().to(dev::writes)))
+            .default_service(web::to(|| async { Refusal::no_path().error_response() }))
+            .wrap(from_fn(door))
+            .wrap(DefaultHeaders::new().add(("Server", SERVER)));
+        config.service(all);
+    }
+}
+
+fn events(config: &mut ServiceConfig) {
+    let event = |name: &str| at(&format!("/api/v1/uac-proxy/events/{name}"), "POST");
+    config
+        .service(event("createWebhook").route(web::post().to(webhooks::create)))
+        .service(event("triggerTest").route(web::post().to(webhooks::trigger_test)))
+        .service(event("findWebhookCall").route(web::post().to(webhooks::find_calls)));
+}
+
+fn models_and_versions(config: &mut ServiceConfig) {
+    let registry = |path: &str, allowed| at(&format!("/api/v1/registry/{path}"), allowed);
+    let model = "registered_models/{model}";
+    let version = format!("{model}/model_versions/{{version}}");
+    config
+        .service(registry("workspaces/{ws}/registered_models", "POST").route(web::post().to(models::create)))
+        .service(registry(model, "GET").route(web::get().to(models::get)))
+        .service(registry(&format!("{model}/model_versions"), "POST").route(web::post().to(versions::create)))
+        .service(registry("model_versions/{version}", "GET").route(web::get().to(versions::get)))
+        .service(
+            registry(&version, "GET, PATCH")
+                .route(web::get().to(versions::get_of_model))
+                .route(web::patch().to(versions::change)),
+        )
+        .service(registry(&format!("{version}/full_body"), "PATCH").route(web::patch().to(versions::change_masked)))
+        .service(registry("stage/createTransition", "POST").route(web::post().to(stages::create)))
+        .service(registry("stage/approveTransition", "POST").route(web::post().to(stages::approve)))
+        .service(registry("stage/commitTransition", "POST").route(web::post().to(stages::commit)))
+        .service(registry("stage/updateStage", "POST").route(web::post().to(stages::update)));
+}
+
+fn deployment(config: &mut ServiceConfig) {
+    let deployment = |path: &str, allowed| at(&format!("/api/v1/deployment/{path}"), allowed);
+    let builds = "workspace/{ws}/builds";
+    config
+        .service(deployment(builds, "POST").route(web::post().to(builds::create)))
+        .service(deployment(&format!("{builds}/{{build}}"), "GET").route(web::get().to(builds::get)))
+        .service(
+            deployment(&format!("{builds}/{{build}}/scan"), "GET, POST, PUT")
+                .route(web::get().to(scans::get))
+                .route(web::post().to(scans::ask))
+                .route(web::put().to(scans::put)),
+        )
+        .service(deployment("builds/{build}/scan", "GET").route(web::get().to(scans::get_of_build)));
+}
+
+/// A path that refuses other methods in words.
+fn at(path: &str, allowed: &'static str) -> Resource {
+    web::resource(path.to_owned()).default_service(web::to(move || async move {
+        let mut answer = Refusal::wrong_method(allowed).error_response();
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+        answer
+    }))
+}
+
+/// Any key is good, but somebody has to be there. A fault meets what an integration does to look and to report, and
+/// leaves `POST`, with which things are made to happen.
+async fn door(
+    registry: Data<Registry>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if request.path().starts_with("/api/") {
+        let email = request.headers().get("Grpc-Metadata-email").and_then(|email| email.to_str().ok());
+        let Some(email) = email.map(str::trim).filter(|email| !email.is_empty()) else {
+            let refusal = Refusal::unauthenticated("the header Grpc-Metadata-email is missing: it says who you are");
+            return Ok(request.into_response(refusal.error_response()));
+        };
+        let email = Email(email.to_owned());
+        request.extensions_mut().insert(email);
+        let fault = registry.state().fault;
+        if let Some(answer) = fault.answer().filter(|_| request.method() != Method::POST) {
+            return Ok(request.into_response(answer));
+        }
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
+}

@@ -1,0 +1,136 @@
+//! Scans of builds: asked for with `POST`, answered with `PUT`.
+
+use actix_web::HttpRequest;
+use actix_web::web::{Data, Json, Path};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Body, Refusal};
+use super::builds::{of_workspace, request_scan};
+use super::date;
+use super::dev::Write;
+use super::entity::Uint64;
+use super::registry::Registry;
+
+/// What is known of a build's scan. Every build has one, so that there is always something to ask for.
+pub struct Scan {
+    id: Uint64,
+    status: ScanStatus,
+    safety: Safety,
+    updated: Uint64,
+    /// Whether somebody else was asked to scan.
+    pub external: bool,
+    pub results: Option<Results>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ScanStatus {
+    Unscanned,
+    Scanning,
+    Scanned,
+    Error,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Safety {
+    #[default]
+    Unknown,
+    Safe,
+    Unsafe,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Results {
+    #[serde(default)]
+    safety_status: Safety,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+}
+
+impl Scan {
+    pub fn new(id: Uint64, now: Uint64) -> Self {
+        Self {
+            id,
+            status: ScanStatus::Unscanned,
+            safety: Safety::Unknown,
+            updated: now,
+            external: false,
+            results: None,
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let mut scan = json!({
+            "id": self.id.0,
+            "scan_status": self.status,
+            "safety_status": self.safety,
+            "scanner": if self.external { "external" } else { "" },
+            "date_updated": date::iso(self.updated),
+            "details": [],
+            "creator_request": { "scan_external": self.external },
+        });
+        if let Some(results) = &self.results {
+            scan["scan_external_results"] = json!(results);
+        }
+        scan
+    }
+}
+
+#[derive(Deserialize)]
+pub struct Ask {
+    #[serde(default)]
+    scan_external: bool,
+}
+
+/// Asks for a scan by somebody else. An old verdict does not stand for the new request.
+pub async fn ask(registry: Data<Registry>, path: Path<(String, u64)>, Body(asked): Body<Ask>) -> Answer {
+    if !asked.scan_external {
+        return Err(Refusal::unprocessable("scan_external: it must be true, this registry has no scanner of its own"));
+    }
+    let mut state = registry.state();
+    let build = of_workspace(&mut state, &path)?;
+    build.scan = Scan { external: true, ..Scan::new(build.scan.id, date::now()) };
+    let answer = build.scan.to_json();
+    request_scan(&mut state, path.1);
+    Ok(Json(answer))
+}
+
+/// The nested results had another name in older servers.
+#[derive(Deserialize)]
+struct Update {
+    scan_status: ScanStatus,
+    #[serde(default, alias = "scan_external_status")]
+    scan_external_results: Option<Results>,
+}
+
+/// Takes results, on any build. What a new status does not say does not stand any more.
+pub async fn put(
+    registry: Data<Registry>,
+    request: HttpRequest,
+    path: Path<(String, u64)>,
+    Body(body): Body<Value>,
+) -> Answer {
+    let update = Update::deserialize(&body).map_err(|error| Refusal::unprocessable(error.to_string()))?;
+    let mut state = registry.state();
+    let scan = &mut of_workspace(&mut state, &path)?.scan;
+    let found = update.scan_external_results.as_ref().map(|results| results.safety_status);
+    scan.safety = found.filter(|_| update.scan_status == ScanStatus::Scanned).unwrap_or_default();
+    scan.status = update.scan_status;
+    scan.results = update.scan_external_results;
+    scan.updated = date::now();
+    let answer = scan.to_json();
+    state.writes.push(Write::new(&request, body));
+    Ok(Json(answer))
+}
+
+pub async fn get(registry: Data<Registry>, path: Path<(String, u64)>) -> Answer {
+    Ok(Json(of_workspace(&mut registry.state(), &path)?.scan.to_json()))
+}
+
+pub async fn get_of_build(registry: Data<Registry>, id: Path<u64>) -> Answer {
+    let state = registry.state();
+    let build = state.builds.get(&id).ok_or_else(|| Refusal::unknown("build", id))?;
+    Ok(Json(build.scan.to_json()))
+}
