@@ -1,5 +1,6 @@
 //! The commands: what a person types, one file per command.
 
+mod acts;
 pub mod admin_client;
 pub mod check;
 pub mod deliveries;
@@ -7,6 +8,7 @@ pub mod jobs;
 mod output;
 pub mod send;
 pub mod serve;
+pub mod status;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -48,6 +50,12 @@ pub enum Command {
     DevRegistry(DevRegistry),
     /// Signs a body as a registry would and posts it to a daemon.
     Send(send::Arguments),
+    /// Shows how things stand: waiting, running, dead, the oldest, the last word of each plugin and registry.
+    Status(status::Arguments),
+    /// Stops a plugin, a registry or everything: what runs goes on, nothing more is started. Over restarts too.
+    Pause(status::Queue),
+    /// Lets it go on.
+    Resume(status::Queue),
     /// Looks at deliveries: what came, and what became of it.
     #[command(subcommand)]
     Deliveries(deliveries::Command),

@@ -6,8 +6,10 @@ mod config;
 mod effects;
 mod job;
 mod listeners;
+mod retention;
 mod route;
 mod runner;
+mod running;
 mod server;
 #[cfg(test)]
 mod simulation;
@@ -25,13 +27,16 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+pub use admin::acts::{Act, did, in_words, would};
 pub use admin::{show_delivery, show_job};
 pub use clock::Clock;
-pub use config::{Config, SAMPLE};
+pub use config::{Config, SAMPLE, span};
 pub use listeners::{Listeners, bound};
 pub use runner::harden;
 pub use start::start;
-pub use store::{AttemptRow, DeliveryRow, Filter, JobRow, Store, StoreError, VerdictRow};
+pub use store::{
+    ALL, AttemptRow, By, Cancelled, DeliveryRow, Filter, JobRow, Keep, Replayed, Status, Store, StoreError, VerdictRow,
+};
 
 /// A daemon at work.
 pub struct Daemon {

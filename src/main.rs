@@ -45,6 +45,9 @@ async fn run(arguments: Arguments) -> Outcome {
         Command::Check(check) => command::check::run(&arguments.config, &check),
         Command::DevRegistry(registry) => command::serve::development_registry(registry.bind).await,
         Command::Send(send) => command::send::run(&arguments.config, send).await,
+        Command::Status(status) => command::status::run(&status, &command::access(&arguments.config).await?).await,
+        Command::Pause(queue) => command::status::pause(queue, &command::access(&arguments.config).await?).await,
+        Command::Resume(queue) => command::status::resume(queue, &command::access(&arguments.config).await?).await,
         Command::Deliveries(deliveries) => {
             command::deliveries::run(deliveries, &command::access(&arguments.config).await?).await
         }

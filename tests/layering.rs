@@ -72,6 +72,7 @@ const SQL: &str = "rusqlite";
 /// The daemon. What a room does not know is as much a promise as what it does.
 const DAEMON: &[Room] = &[
     room("clock", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
+    room("running", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("verdict", &[], PURE),
     room("job", &["verdict"], PURE),
     room("store", &["clock", "job", "verdict"], &[HTTP, WEB, PROCESS, CHILD, "std::net"]),
@@ -92,13 +93,18 @@ const DAEMON: &[Room] = &[
     ),
     // HTTP only.
     room("writeback", &[], &[WEB, SQL, PROCESS, CHILD, "std::fs", "scanrelay::Event", "scanrelay::Delivery"]),
-    room("effects", &["clock", "config", "job", "runner", "writeback"], &[WEB, SQL, PROCESS, CHILD]),
-    room("worker", &["clock", "effects", "job", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
+    room("effects", &["clock", "config", "job", "runner", "running", "writeback"], &[WEB, SQL, PROCESS, CHILD]),
+    room(
+        "worker",
+        &["clock", "effects", "job", "running", "store"],
+        &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"],
+    ),
     room("config", &["verdict"], &["tokio", HTTP, WEB, SQL, CHILD]),
     room("route", &["config", "job"], PURE),
     // Stores and wakes, and never runs anything.
     room("server", &["clock", "job", "store"], &[HTTP, SQL, PROCESS, CHILD, "std::fs"]),
-    room("admin", &["clock", "server", "store"], &[HTTP, SQL, PROCESS, CHILD]),
+    room("admin", &["clock", "running", "server", "store"], &[HTTP, SQL, PROCESS, CHILD]),
+    room("retention", &["clock", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("listeners", &["config"], &[HTTP, WEB, SQL, PROCESS, CHILD]),
     // Joins all of it, and does none of it.
     room(
@@ -110,6 +116,8 @@ const DAEMON: &[Room] = &[
             "effects",
             "job",
             "listeners",
+            "retention",
+            "running",
             "route",
             "runner",
             "server",

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Failure;
-use crate::daemon::{Clock, DeliveryRow, Filter, JobRow, Store, show_delivery, show_job};
+use crate::daemon::{Act, DeliveryRow, Filter, JobRow, Status, Store, show_delivery, show_job};
 
 /// How the daemon's knowledge is reached.
 pub enum Access {
@@ -65,30 +65,40 @@ impl Access {
         }
     }
 
-    /// What became of the retry, in words.
-    pub async fn retry(&self, id: i64, reason: Option<String>) -> Result<String, Failure> {
+    pub async fn status(&self) -> Result<Status, Failure> {
         match self {
-            Self::Daemon { client, .. } => {
-                let sent =
-                    client.post(format!("http://scanrelay/api/v1/jobs/{id}/retry")).json(&json!({ "reason": reason }));
-                let answer = sent.send().await.map_err(|error| self.broken(&error))?;
-                let accepted = answer.status().is_success();
-                let answer: Value = answer.json().await.map_err(|error| self.broken(&error))?;
-                if accepted {
-                    return Ok(format!(
-                        "job {id}: delivery {} is open again, round {}",
-                        answer["delivery"], answer["round"]
-                    ));
-                }
-                Err(Failure::Failed(answer["message"].as_str().unwrap_or("the daemon refused").to_owned()))
+            Self::Daemon { .. } => {
+                let status = self.get("/api/v1/status").await?;
+                status.ok_or_else(|| Failure::Failed("the daemon has no status: is it of another version?".to_owned()))
             }
-            Self::Stopped { store } => {
-                let uid = rustix::process::getuid().as_raw();
-                let retried = store.retry(id, Some(uid), reason, Clock::system().now()).await.map_err(failed)?;
-                let words = retried.in_words(id);
-                if retried.is_round() { Ok(words) } else { Err(Failure::Failed(words)) }
-            }
+            Self::Stopped { store } => store.status(Vec::new()).await.map_err(failed),
         }
+    }
+
+    /// More of a running attempt's log; `None` when nobody is at the job.
+    pub async fn log(&self, job: i64, from: usize) -> Result<Option<Vec<u8>>, Failure> {
+        let Self::Daemon { client, .. } = self else { return Ok(None) };
+        let sent = client.get(format!("http://scanrelay/api/v1/jobs/{job}/log?from={from}"));
+        let answer = sent.send().await.map_err(|error| self.broken(&error))?;
+        match answer.status().as_u16() {
+            200 => Ok(Some(answer.bytes().await.map_err(|error| self.broken(&error))?.to_vec())),
+            _ => Ok(None),
+        }
+    }
+
+    /// Asks the daemon to act: what came of it.
+    pub(super) async fn post(&self, path: &str, act: &Act) -> Result<Value, Failure> {
+        let Self::Daemon { client, .. } = self else {
+            return Err(Failure::Failed("no daemon is running: start scanrelay serve".to_owned()));
+        };
+        let sent = client.post(format!("http://scanrelay{path}")).json(act).send().await;
+        let answer = sent.map_err(|error| self.broken(&error))?;
+        let accepted = answer.status().is_success();
+        let answer: Value = answer.json().await.map_err(|error| self.broken(&error))?;
+        if accepted {
+            return Ok(answer);
+        }
+        Err(Failure::Failed(answer["message"].as_str().unwrap_or("the daemon refused").to_owned()))
     }
 
     /// `None`: there is none of that id.
@@ -124,6 +134,6 @@ fn query(filter: &Filter) -> String {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
-fn failed(error: crate::daemon::StoreError) -> Failure {
+pub(super) fn failed(error: crate::daemon::StoreError) -> Failure {
     Failure::Failed(error.to_string())
 }

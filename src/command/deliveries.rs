@@ -15,6 +15,8 @@ pub enum Command {
     List(List),
     /// Shows one delivery: its event, its verdicts, its jobs.
     Show(Show),
+    /// Does a delivery again, however it ended: a new round, confirmed again. What is finished keeps its outcome.
+    Replay(Replay),
 }
 
 #[derive(Debug, Args)]
@@ -42,6 +44,18 @@ pub struct Show {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The delivery's id.
+    id: i64,
+    /// All of it again: no outcome, run id or checkpoint is kept.
+    #[arg(long)]
+    all: bool,
+    /// Why, for the audit.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
 pub async fn run(command: Command, access: &Access) -> Outcome {
     match command {
         Command::List(list) => {
@@ -50,6 +64,7 @@ pub async fn run(command: Command, access: &Access) -> Outcome {
             let rows = access.deliveries(filter).await?;
             if list.json { json(&rows) } else { print_list(&rows) }
         }
+        Command::Replay(replay) => line(&access.replay(replay.id, replay.all, replay.reason).await?),
         Command::Show(show) => {
             let found = access.delivery(show.id).await?;
             let found = found.ok_or_else(|| {

@@ -1,8 +1,11 @@
 //! `scanrelay jobs`: what is to be done, what was done, and doing it again.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use scanrelay::plugin::printable;
 
+use super::acts::Dead;
 use super::admin_client::Access;
 use super::output::{ago, cell, json, line, print, state, table};
 use super::{Failure, Outcome};
@@ -14,8 +17,12 @@ pub enum Command {
     List(List),
     /// Shows one job with its attempts and their logs.
     Show(Show),
-    /// Opens a new round of a dead job's delivery. What ended well keeps its outcome.
+    /// Prints the log of a job's attempts.
+    Logs(Logs),
+    /// Opens a new round of a dead job's delivery, or of all of them. What ended well keeps its outcome.
     Retry(Retry),
+    /// Ends a job as dead: a running plugin is stopped, a scanner's vote is an error.
+    Cancel(Cancel),
 }
 
 #[derive(Debug, Args)]
@@ -44,12 +51,44 @@ pub struct Show {
 }
 
 #[derive(Debug, Args)]
-pub struct Retry {
+pub struct Logs {
     /// The job's id.
     id: i64,
+    /// Goes on while the job runs.
+    #[arg(long, short)]
+    follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Retry {
+    /// The job's id.
+    #[arg(required_unless_present = "dead")]
+    id: Option<i64>,
+    /// All dead jobs instead, up to 1,000 at a time.
+    #[arg(long, conflicts_with = "id")]
+    dead: bool,
+    /// Only those that ended within this time: 6h, 3d.
+    #[arg(long, requires = "dead", value_parser = span, value_name = "DURATION")]
+    since: Option<Duration>,
+    /// Only says which.
+    #[arg(long, requires = "dead")]
+    dry_run: bool,
     /// Why, for the audit.
     #[arg(long)]
     reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Cancel {
+    /// The job's id.
+    id: i64,
+    /// Why, for the audit and for the vote.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    crate::daemon::span(text).ok_or_else(|| format!("{text:?} is no duration: write 30m, 6h or 3d"))
 }
 
 pub async fn run(command: Command, access: &Access) -> Outcome {
@@ -61,19 +100,21 @@ pub async fn run(command: Command, access: &Access) -> Outcome {
             if list.json { json(&rows) } else { print_list(&rows) }
         }
         Command::Show(show) => {
-            let found = access.job(show.id).await?;
-            let found = found
-                .ok_or_else(|| Failure::Failed(format!("there is no job {}: see scanrelay jobs list", show.id)))?;
+            let (row, attempts) = found(show.id, access).await?;
             if show.json {
-                return json(&found);
+                json(&serde_json::json!({ "job": row, "attempts": attempts }))
+            } else {
+                print_one(&row, &attempts)
             }
-            let unreadable =
-                |_| Failure::Failed("the daemon's answer is not readable: is it of another version?".to_owned());
-            let row: JobRow = serde_json::from_value(found["job"].clone()).map_err(unreadable)?;
-            let attempts: Vec<AttemptRow> = serde_json::from_value(found["attempts"].clone()).map_err(unreadable)?;
-            print_one(&row, &attempts)
         }
-        Command::Retry(retry) => line(&access.retry(retry.id, retry.reason).await?),
+        Command::Logs(logs) => print_logs(&logs, access).await,
+        Command::Cancel(cancel) => line(&access.cancel(cancel.id, cancel.reason).await?),
+        Command::Retry(Retry { id: Some(id), reason, .. }) => line(&access.retry(id, reason).await?),
+        Command::Retry(Retry { since, dry_run, reason, .. }) => {
+            let (jobs, words) = access.retry_dead(Dead { since, dry_run }, reason).await?;
+            let jobs: Vec<String> = jobs.iter().map(ToString::to_string).collect();
+            line(&if jobs.is_empty() { words } else { format!("{words}: {}", jobs.join(", ")) })
+        }
     }
 }
 
@@ -94,6 +135,40 @@ pub(super) fn print_list(rows: &[JobRow]) -> Outcome {
         ]);
     }
     print(&table)
+}
+
+async fn print_logs(logs: &Logs, access: &Access) -> Outcome {
+    let mut printed = 0;
+    if logs.follow {
+        // Nothing of it is kept here: a log may be long.
+        while let Some(more) = access.log(logs.id, printed).await? {
+            printed += more.len();
+            lines(&String::from_utf8_lossy(&more))?;
+        }
+    }
+    let (_, attempts) = found(logs.id, access).await?;
+    match attempts.last() {
+        // What was seen while it grew is not shown again; the runner's remarks at the end are new.
+        Some(last) if printed > 0 => lines(last.log.as_deref().unwrap_or_default().get(printed..).unwrap_or_default()),
+        None if printed == 0 => line("no attempt has ended yet; to see the one that runs: --follow"),
+        _ => attempts.iter().try_for_each(|attempt| {
+            line(&format!("attempt {}: {}", attempt.attempt, printable(&attempt.result)))?;
+            lines(attempt.log.as_deref().unwrap_or_default())
+        }),
+    }
+}
+
+fn lines(text: &str) -> Outcome {
+    text.lines().try_for_each(|text| line(&printable(text)))
+}
+
+async fn found(id: i64, access: &Access) -> Result<(JobRow, Vec<AttemptRow>), Failure> {
+    let found = access.job(id).await?;
+    let found = found.ok_or_else(|| Failure::Failed(format!("there is no job {id}: see scanrelay jobs list")))?;
+    let unreadable = |_| Failure::Failed("the daemon's answer is not readable: is it of another version?".to_owned());
+    let row = serde_json::from_value(found["job"].clone()).map_err(unreadable)?;
+    let attempts = serde_json::from_value(found["attempts"].clone()).map_err(unreadable)?;
+    Ok((row, attempts))
 }
 
 /// What a scanner or an action said, else what the last attempt came to.

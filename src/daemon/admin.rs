@@ -2,25 +2,28 @@
 //!
 //! The TCP side is read-only and checks `Host`; the socket beside the store also takes acts, each with the peer's uid.
 
+pub mod acts;
+
 use std::any::Any;
 use std::os::unix::net::UnixListener;
+use std::sync::Arc;
 
 use actix_web::dev::{Extensions, Server};
 use actix_web::guard::Guard;
 use actix_web::http::header::HOST;
-use actix_web::web::{self, Data, Json, Path, Query, ServiceConfig};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, guard};
+use actix_web::web::{self, Data, Path, Query, ServiceConfig};
+use actix_web::{App, HttpResponse, HttpServer, guard};
 use scanrelay::Secret;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 use subtle::ConstantTimeEq;
-use tracing::{error, info};
+use tokio::sync::Notify;
+use tracing::error;
 
 use super::clock::Clock;
-use super::server::{not_found, refuse_method};
-use super::store::{Filter, Retried, Store, StoreError};
-use std::sync::Arc;
-use tokio::sync::Notify;
+use super::running::Running;
+use super::server::{RouteOf, not_found, refuse_method};
+use super::store::{Filter, Store, StoreError};
 
 /// What the admin side works with.
 #[derive(Clone)]
@@ -28,6 +31,12 @@ pub struct Admin {
     pub store: Store,
     pub clock: Clock,
     pub wake: Arc<Notify>,
+    /// What is being worked on, to be cancelled or listened to.
+    pub running: Running,
+    /// The configured queues, for the status.
+    pub queues: Vec<String>,
+    /// For deliveries that took no route when they came.
+    pub route: Arc<RouteOf>,
     /// Asked for as `Authorization: Bearer …` where the listener is not loopback.
     pub token: Option<Secret>,
 }
@@ -35,13 +44,6 @@ pub struct Admin {
 /// Who is on the other end of the socket.
 #[derive(Clone, Copy)]
 struct Uid(u32);
-
-/// Why a person acts.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Act {
-    #[serde(default)]
-    pub reason: Option<String>,
-}
 
 /// Serves the read-only side.
 pub fn serve(admin: &Admin, listener: std::net::TcpListener) -> std::io::Result<Server> {
@@ -68,7 +70,7 @@ pub fn serve_socket(admin: &Admin, listener: UnixListener) -> std::io::Result<Se
         App::new()
             .app_data(Data::new(admin.clone()))
             .configure(reads)
-            .configure(acts)
+            .configure(acts::acts)
             .default_service(web::to(|| async { not_found() }))
     });
     Ok(server.on_connect(remember_uid).workers(1).disable_signals().shutdown_timeout(1).listen_uds(listener)?.run())
@@ -90,18 +92,12 @@ fn reads(config: &mut ServiceConfig) {
     config
         .service(get("/healthz", web::to(|| async { HttpResponse::Ok().json(json!({ "status": "ok" })) })))
         .service(get("/readyz", web::to(ready)))
+        .service(get("/api/v1/status", web::to(status)))
         .service(get("/api/v1/deliveries", web::to(deliveries)))
         .service(get("/api/v1/deliveries/{id}", web::to(delivery)))
         .service(get("/api/v1/jobs", web::to(jobs)))
-        .service(get("/api/v1/jobs/{id}", web::to(job)));
-}
-
-fn acts(config: &mut ServiceConfig) {
-    config.service(
-        web::resource("/api/v1/jobs/{id}/retry")
-            .route(web::post().to(retry))
-            .default_service(web::to(|| async { refuse_method("POST") })),
-    );
+        .service(get("/api/v1/jobs/{id}", web::to(job)))
+        .service(get("/api/v1/jobs/{id}/log", web::to(log)));
 }
 
 async fn ready(admin: Data<Admin>) -> HttpResponse {
@@ -109,6 +105,10 @@ async fn ready(admin: Data<Admin>) -> HttpResponse {
         Ok(()) => HttpResponse::Ok().json(json!({ "status": "ready" })),
         Err(error) => failed(&error),
     }
+}
+
+async fn status(admin: Data<Admin>) -> HttpResponse {
+    answer(admin.store.status(admin.queues.clone()).await.map(Some))
 }
 
 async fn deliveries(admin: Data<Admin>, filter: Query<Filter>) -> HttpResponse {
@@ -127,30 +127,6 @@ async fn job(admin: Data<Admin>, id: Path<i64>) -> HttpResponse {
     answer(show_job(&admin.store, *id).await)
 }
 
-async fn retry(admin: Data<Admin>, request: HttpRequest, id: Path<i64>, act: Json<Act>) -> HttpResponse {
-    let uid = request.conn_data::<Uid>().map(|uid| uid.0);
-    match admin.store.retry(*id, uid, act.into_inner().reason, admin.clock.now()).await {
-        Ok(retried) => {
-            if let Retried::Round { delivery, round } = retried {
-                info!(job = *id, delivery, round, uid, "retried by hand");
-                admin.wake.notify_one();
-            }
-            answered_retry(*id, &retried)
-        }
-        Err(error) => failed(&error),
-    }
-}
-
-fn answered_retry(job: i64, retried: &Retried) -> HttpResponse {
-    match retried {
-        Retried::Round { delivery, round } => HttpResponse::Ok().json(json!({ "delivery": delivery, "round": round })),
-        Retried::Unknown => {
-            HttpResponse::NotFound().json(json!({ "error": "not_found", "message": retried.in_words(job) }))
-        }
-        _ => HttpResponse::Conflict().json(json!({ "error": "conflict", "message": retried.in_words(job) })),
-    }
-}
-
 /// Everything about a delivery, in one document.
 pub async fn show_delivery(store: &Store, id: i64) -> Result<Option<serde_json::Value>, StoreError> {
     let Some(delivery) = store.delivery(id).await? else { return Ok(None) };
@@ -165,6 +141,21 @@ pub async fn show_delivery(store: &Store, id: i64) -> Result<Option<serde_json::
 pub async fn show_job(store: &Store, id: i64) -> Result<Option<serde_json::Value>, StoreError> {
     let Some(job) = store.job(id).await? else { return Ok(None) };
     Ok(Some(json!({ "job": job, "attempts": store.attempts(id).await? })))
+}
+
+/// From which byte of the running attempt's log.
+#[derive(serde::Deserialize)]
+struct From {
+    #[serde(default)]
+    from: usize,
+}
+
+/// More of a running attempt's log: answers when there is more, or when the attempt is over (204).
+async fn log(admin: Data<Admin>, id: Path<i64>, from: Query<From>) -> HttpResponse {
+    match admin.running.more(*id, from.from).await {
+        Some(more) => HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(more),
+        None => HttpResponse::NoContent().finish(),
+    }
 }
 
 fn answer<T: Serialize>(found: Result<Option<T>, StoreError>) -> HttpResponse {

@@ -19,7 +19,7 @@ use config::{File, FileFormat};
 use sha2::{Digest, Sha256};
 
 pub use error::ConfigError;
-pub use limits::{Admin, Limits, Server, StoreAt};
+pub use limits::{Admin, Limits, Retention, Server, StoreAt};
 pub use plugins::{Output, Plugin};
 pub use registries::Peer;
 pub use routes::Route;
@@ -37,6 +37,7 @@ pub struct Config {
     pub admin: Admin,
     pub store: StoreAt,
     pub limits: Limits,
+    pub retention: Retention,
     pub registries: BTreeMap<String, Peer>,
     /// Those that a route names or the configuration defines.
     pub plugins: BTreeMap<String, Plugin>,
@@ -84,6 +85,7 @@ impl Config {
         let server = limits::server(raw.server, &raw.registries)?;
         let admin = limits::admin(raw.admin, source)?;
         let store = limits::store(raw.store, source)?;
+        let retention = limits::retention(&raw.retention)?;
         let limits = limits::limits(&raw.limits)?;
         let registries = registries::registries(raw.registries, source, &mut warnings)?;
         let folders: Vec<PathBuf> = raw
@@ -100,6 +102,7 @@ impl Config {
             admin,
             store,
             limits,
+            retention,
             registries,
             plugins,
             routes,
@@ -109,6 +112,11 @@ impl Config {
             lang: "C.UTF-8".to_owned(),
         })
     }
+}
+
+/// A duration as the configuration takes it: `500ms`, `30s`, `10m`, `6h`, `3d`.
+pub fn span(text: &str) -> Option<std::time::Duration> {
+    units::Span::parse(text).map(|span| span.0)
 }
 
 impl Default for Config {

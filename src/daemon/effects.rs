@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::job::{Job, Outcome};
+use super::running::Tail;
 
 pub use tell::LONGEST_TELL;
 
@@ -36,11 +37,12 @@ pub struct Saved {
 
 /// The world outside. `stop` means: end now, the daemon is going down.
 pub trait Effects: Send + Sync + 'static {
-    /// Runs a plugin.
+    /// Runs a plugin. What it prints can be seen in `log` while it grows.
     fn run(
         &self,
         job: &Job,
         saved: mpsc::Sender<Saved>,
+        log: Tail,
         stop: CancellationToken,
     ) -> impl Future<Output = Effect> + Send;
 

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::clock::Clock;
 use super::job::Schedule;
 use super::job::plan::Plan;
+use super::running::Running;
 use super::server::{self, Front, IntakeLimits};
 use super::store::{Bounds, Filter, Store, StoreError};
 use super::verdict::Policy;
@@ -88,6 +89,7 @@ fn worker(store: &Store, clock: Clock, wake: &Arc<Notify>, world: &Arc<World>) -
         effects: Arc::clone(world),
         clock,
         wake: Arc::clone(wake),
+        running: Running::default(),
         schedule: SCHEDULE,
         limits: Limits {
             runs: RUNS,

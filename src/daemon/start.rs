@@ -19,12 +19,13 @@ use super::admin::{self, Admin};
 use super::clock::Clock;
 use super::config::Config;
 use super::effects::{LONGEST_TELL, live::Live};
-use super::job::Schedule;
+use super::job::{Schedule, plugin_queue, registry_queue};
 use super::listeners::Listeners;
+use super::running::Running;
 use super::server::{self, Front, IntakeLimits};
-use super::store::{Bounds, Store};
+use super::store::{Bounds, Retention, Store};
 use super::worker::{Limits, Worker};
-use super::{Daemon, route, runner};
+use super::{Daemon, retention, route, runner};
 
 /// A lease outlives what it is for by this much: the time to store the outcome.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
@@ -37,20 +38,24 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
     let store = Store::open(&config.store.path, config.limits.queue as usize).await?;
     end_leftovers(&config, &store).await?;
     let wake = Arc::new(Notify::new());
-    let admin = Admin { store: store.clone(), clock, wake: Arc::clone(&wake), token: config.admin.token.clone() };
+    let running = Running::default();
     let worker = Worker {
         store: store.clone(),
         effects: Arc::new(Live::new(&config, clock)?),
         clock,
         wake: Arc::clone(&wake),
+        running: running.clone(),
         schedule: schedule(&config),
         limits: slots(&config),
         shutdown_grace: config.limits.shutdown_grace,
     };
+    let stop_working = CancellationToken::new();
+    let keep = Retention { done: config.retention.done, dead: config.retention.dead };
+    tokio::spawn(retention::run(store.clone(), clock, keep, stop_working.clone()));
     let front = front(&config, store, clock, wake);
+    let admin = admin(&config, &front, running);
     let socket = bind_socket(&config.store.socket)
         .with_context(|| format!("the admin socket {} could not be made", config.store.socket.display()))?;
-    let stop_working = CancellationToken::new();
     Ok(Daemon {
         socket: admin::serve_socket(&admin, socket)?.into(),
         admin: admin::serve(&admin, listeners.admin)?.into(),
@@ -115,6 +120,19 @@ fn slots(config: &Config) -> Limits {
         plugins: plugins.collect::<BTreeMap<_, _>>(),
         registries: registries.collect::<BTreeMap<_, _>>(),
         probe_after: config.limits.probe_after,
+    }
+}
+
+fn admin(config: &Config, front: &Front, running: Running) -> Admin {
+    let plugins = config.plugins.keys().map(|name| plugin_queue(name));
+    Admin {
+        store: front.store.clone(),
+        clock: front.clock,
+        wake: Arc::clone(&front.wake),
+        running,
+        queues: plugins.chain(config.registries.keys().map(|name| registry_queue(name))).collect(),
+        route: Arc::clone(&front.route),
+        token: config.admin.token.clone(),
     }
 }
 

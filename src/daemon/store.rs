@@ -3,13 +3,20 @@
 //! Writes wait in a bounded queue; whoever comes first takes the connection, drains the queue into one transaction and
 //! answers everybody after the COMMIT. Nothing is answered that is not on disk.
 
+mod audit;
+mod cancel;
 mod claim;
 mod insert;
 mod lane;
 mod list;
 mod open;
+mod pause;
+mod purge;
+mod replay;
 mod retry;
+mod round;
 mod settle;
+mod status;
 mod writer;
 
 use std::path::Path;
@@ -17,11 +24,18 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+pub use audit::By;
+pub use cancel::Cancelled;
 pub use claim::{Claimed, Want};
 pub use insert::{Bounds, Inserted, Intake};
 pub use list::{AttemptRow, DeliveryRow, Filter, JobRow, VerdictRow};
+pub use pause::{ALL, PausedRow};
+pub use purge::{Purged, Retention};
+pub use replay::Replayed;
 pub use retry::Retried;
+pub use round::Keep;
 pub use settle::{Attempt, Settled};
+pub use status::Status;
 
 use open::Lock;
 use writer::{Reader, Writer};

@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 use super::clock::Clock;
 use super::effects::Effects;
 use super::job::Schedule;
+use super::running::Running;
 use super::store::{Claimed, Store};
 use attempt::{Ended, Work};
 pub use slots::Limits;
@@ -32,6 +33,8 @@ pub struct Worker<E> {
     pub clock: Clock,
     /// Told when something new is due.
     pub wake: Arc<Notify>,
+    /// What is being worked on, for whoever cancels it or looks on.
+    pub running: Running,
     pub schedule: Schedule,
     pub limits: Limits,
     /// How long running jobs may go on after the shutdown began.
@@ -54,7 +57,7 @@ impl<E: Effects> Worker<E> {
                             effects: Arc::clone(&self.effects),
                             clock: self.clock,
                             schedule: self.schedule,
-                            stop: stop.clone(),
+                            in_hand: self.running.begin(job.id, &stop),
                         };
                         running.spawn(work.carry_out(job));
                     }

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests start the program that they test")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "tests say what they saw")]
 
+mod acts;
 mod bad_input;
 mod chaos;
 mod commands;

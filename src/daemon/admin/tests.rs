@@ -29,7 +29,15 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store.db"), 16).await.unwrap();
         let dead = dead_job(&store).await;
-        let admin = Admin { store, clock: Clock::simulated(NOW), wake: Arc::new(Notify::new()), token: None };
+        let admin = Admin {
+            store,
+            clock: Clock::simulated(NOW),
+            wake: Arc::new(Notify::new()),
+            running: Running::default(),
+            queues: vec!["plugin:alpha".to_owned()],
+            route: Arc::new(|_| Err("no route".to_owned())),
+            token: None,
+        };
         Self { folder, admin, dead }
     }
 
@@ -189,7 +197,10 @@ async fn a_retry_over_the_socket_is_written_down_with_who_asked() {
         let answer = request.json(&json!({ "reason": "mended" })).send().await.unwrap();
         (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
     };
-    assert_eq!(retry(bench.dead).await, (200, json!({ "delivery": 1, "round": 2 })));
+    assert_eq!(
+        retry(bench.dead).await,
+        (200, json!({ "delivery": 1, "round": 2, "words": "job 1: delivery 1 is open again, round 2" }))
+    );
     assert_eq!(bench.state().await, "open");
     // The worker is woken: this returns at once.
     tokio::time::timeout(Duration::from_mins(1), bench.admin.wake.notified()).await.unwrap();

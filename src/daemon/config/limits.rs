@@ -10,7 +10,7 @@ use url::Url;
 
 use super::Source;
 use super::error::Fault;
-use super::raw::{RawAdmin, RawLimits, RawRegistry, RawScheme, RawServer, RawStore};
+use super::raw::{RawAdmin, RawLimits, RawRegistry, RawRetention, RawScheme, RawServer, RawStore};
 use super::units::{Size, Span};
 
 /// The intake.
@@ -40,6 +40,13 @@ pub struct StoreAt {
     pub socket: PathBuf,
     /// The folder of the working directories, beside the store.
     pub work: PathBuf,
+}
+
+/// How long what has ended is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    pub done: Duration,
+    pub dead: Duration,
 }
 
 /// The bounds of everything.
@@ -142,6 +149,13 @@ pub(super) fn limits(raw: &RawLimits) -> Result<Limits, Fault> {
         return Err(Fault::at("limits.retry_max", "it is shorter than limits.retry_first"));
     }
     Ok(limits)
+}
+
+pub(super) fn retention(raw: &RawRetention) -> Result<Retention, Fault> {
+    Ok(Retention {
+        done: span("retention.done", raw.done, 90 * DAY, 1, 3650 * DAY)?,
+        dead: span("retention.dead", raw.dead, 365 * DAY, 1, 3650 * DAY)?,
+    })
 }
 
 fn count(key: &str, raw: Option<u32>, default: u32, least: u32, most: u32) -> Result<u32, Fault> {

@@ -18,6 +18,7 @@ pub struct Raw {
     pub admin: RawAdmin,
     pub store: RawStore,
     pub limits: RawLimits,
+    pub retention: RawRetention,
     pub registries: BTreeMap<String, RawRegistry>,
     pub plugins: BTreeMap<String, RawPlugin>,
     pub routes: Vec<RawRoute>,
@@ -47,6 +48,13 @@ pub struct RawAdmin {
 #[serde(default, deny_unknown_fields)]
 pub struct RawStore {
     pub url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawRetention {
+    pub done: Option<Span>,
+    pub dead: Option<Span>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -15,6 +15,7 @@ use crate::daemon::clock::Clock;
 use crate::daemon::config::{Config, Output as Configured, Plugin};
 use crate::daemon::job::{Job, Outcome, Phase};
 use crate::daemon::runner::{self, End, Note, Output, Spec, Word};
+use crate::daemon::running::Tail;
 use crate::daemon::writeback::{BadTarget, Target, Writeback};
 
 /// What a plugin said and nobody has read yet: a plugin waits when more of it must be kept.
@@ -77,7 +78,7 @@ impl Live {
         })
     }
 
-    fn spec(&self, plugin: &Plugin, job: &Job) -> Spec {
+    fn spec(&self, plugin: &Plugin, job: &Job, log: Tail) -> Spec {
         // The token counts every claim, also those of a drain: no two attempts share a working directory.
         let attempt = u32::try_from(job.token).unwrap_or(u32::MAX);
         let run = RunOf::new(&job.run_id, attempt, self.clock.now().after(plugin.timeout));
@@ -95,6 +96,7 @@ impl Live {
             timeout: plugin.timeout,
             grace: surroundings.grace,
             log_cap: surroundings.log_cap,
+            log,
             env: plugin.env.clone(),
             secrets: plugin
                 .secrets
@@ -111,13 +113,13 @@ impl Live {
 }
 
 impl Effects for Live {
-    async fn run(&self, job: &Job, saved: mpsc::Sender<Saved>, stop: CancellationToken) -> Effect {
+    async fn run(&self, job: &Job, saved: mpsc::Sender<Saved>, log: Tail, stop: CancellationToken) -> Effect {
         let Some(plugin) = self.plugins.get(&job.name) else {
             let reason = format!("plugin {0} left the configuration: add [plugins.{0}] again, then retry", job.name);
             return Outcome::Refused(reason).into();
         };
         let (notes, mut noted) = mpsc::channel(NOTES);
-        let run = runner::run(self.spec(plugin, job), stop, notes);
+        let run = runner::run(self.spec(plugin, job, log), stop, notes);
         tokio::pin!(run);
         let run = loop {
             tokio::select! {

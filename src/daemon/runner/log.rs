@@ -1,10 +1,13 @@
 //! What is kept of a run's output: the first bytes up to a cap, and the runner's own remarks.
 
+use tokio::sync::watch;
+
 use super::mask::Mask;
 
 /// A log of whole lines, secrets hidden.
 pub(super) struct Log {
-    kept: Vec<u8>,
+    /// Whoever wants to can look on.
+    kept: watch::Sender<Vec<u8>>,
     cap: usize,
     /// Bytes that were read and not kept.
     dropped: u64,
@@ -13,8 +16,8 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn new(cap: usize) -> Self {
-        Self { kept: Vec::new(), cap, dropped: 0, full: false, remarks: Vec::new() }
+    pub(super) fn new(cap: usize, kept: watch::Sender<Vec<u8>>) -> Self {
+        Self { kept, cap, dropped: 0, full: false, remarks: Vec::new() }
     }
 
     /// A line of the plugin's, without its line feed, of which `lost` bytes were cut off.
@@ -26,14 +29,14 @@ impl Log {
         }
         let mut shown = mask.hide(line, lost > 0);
         shown.push(b'\n');
-        let room = self.cap - self.kept.len();
+        let room = self.cap.saturating_sub(self.kept.borrow().len());
         if shown.len() > room {
             // What follows is dropped even where it would fit: a log has a beginning and no holes.
             self.full = true;
             self.dropped += (shown.len() - room) as u64;
             shown.truncate(room);
         }
-        self.kept.extend_from_slice(&shown);
+        self.kept.send_modify(|kept| kept.extend_from_slice(&shown));
     }
 
     /// A word of the runner's at the end, beyond the cap.
@@ -46,15 +49,16 @@ impl Log {
         if self.dropped > 0 {
             self.remarks.push(format!("{} more bytes of output were not kept", self.dropped));
         }
+        let mut kept = self.kept.borrow().clone();
         for remark in self.remarks {
-            if self.kept.last().is_some_and(|last| *last != b'\n') {
-                self.kept.push(b'\n');
+            if kept.last().is_some_and(|last| *last != b'\n') {
+                kept.push(b'\n');
             }
-            self.kept.extend_from_slice(b"scanrelay: ");
-            self.kept.extend_from_slice(&mask.hide(remark.as_bytes(), false));
-            self.kept.push(b'\n');
+            kept.extend_from_slice(b"scanrelay: ");
+            kept.extend_from_slice(&mask.hide(remark.as_bytes(), false));
+            kept.push(b'\n');
         }
-        (self.kept, self.dropped)
+        (kept, self.dropped)
     }
 }
 
@@ -63,7 +67,7 @@ mod tests {
     use super::*;
 
     fn check(cap: usize, lines: &[(&str, u64)], kept: &str, missing: u64) {
-        let (mask, mut log) = (Mask::new(&[]), Log::new(cap));
+        let (mask, mut log) = (Mask::new(&[]), Log::new(cap, watch::Sender::new(Vec::new())));
         for (line, lost) in lines {
             log.line(&mask, line.as_bytes(), *lost);
         }

@@ -44,7 +44,7 @@ impl Record {
             checkpoint: None,
             notes: Some(notes),
             mask,
-            log: Log::new(spec.log_cap),
+            log: Log::new(spec.log_cap, spec.log.clone()),
         }
     }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use scanrelay::Secret;
 use scanrelay::plugin::{Invocation, PluginKind, Severity, Status, Verdict, printable};
+use tokio::sync::watch;
 
 use super::workdir::Workdir;
 
@@ -32,6 +33,8 @@ pub struct Spec {
     pub grace: Duration,
     /// Bytes of log to keep.
     pub log_cap: usize,
+    /// The log as it grows, for whoever looks on.
+    pub log: watch::Sender<Vec<u8>>,
     pub env: Vec<(String, String)>,
     pub secrets: Vec<(String, Secret)>,
     /// The child's PATH and LANG: the daemon's own environment is never read here.

@@ -41,6 +41,7 @@ impl Stage {
             timeout: Duration::from_mins(1),
             grace: Duration::from_secs(30),
             log_cap: 64 * 1024,
+            log: tokio::sync::watch::Sender::new(Vec::new()),
             env: Vec::new(),
             secrets: Vec::new(),
             path: "/usr/bin:/bin".to_owned(),

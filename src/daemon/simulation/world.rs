@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{RUNS, RUNS_PER_PLUGIN};
 use crate::daemon::effects::{Effect, Effects, Saved};
 use crate::daemon::job::{Job, Outcome, Phase, Written};
+use crate::daemon::running::Tail;
 use crate::daemon::store::{Filter, Store};
 
 pub(super) struct World {
@@ -210,7 +211,7 @@ impl World {
 }
 
 impl Effects for World {
-    async fn run(&self, job: &Job, saves: mpsc::Sender<Saved>, stop: CancellationToken) -> Effect {
+    async fn run(&self, job: &Job, saves: mpsc::Sender<Saved>, _log: Tail, stop: CancellationToken) -> Effect {
         self.is_ours(job).await;
         let action = ["deploy", "notify"].contains(&job.name.as_str());
         let _place = self.run_place(job);

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row, params};
 use scanrelay::event::Payload;
 use scanrelay::{Event, Timestamp};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, pause};
 use crate::daemon::job::{Job, Phase};
 
 /// A queue with free slots.
@@ -35,7 +35,7 @@ impl Store {
             let mut next_due: Option<i64> = None;
             for want in &wants {
                 let slots = if want.queue.starts_with("plugin:") { want.slots.min(runs) } else { want.slots };
-                if slots == 0 {
+                if slots == 0 || pause::is_paused(connection, &want.queue)? {
                     continue;
                 }
                 let claimed = claim_queue(connection, want, slots, now, &store)?;

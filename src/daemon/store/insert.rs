@@ -145,6 +145,7 @@ pub(super) fn insert_job(
                from (select 1) left join (
                     select coalesce(run_id, (select value from meta where key = 'store_id') || '-' || id) as run_id, checkpoint
                       from job where delivery = ?1 and phase = ?3 and name = ?4 and phase = 'run'
+                       and round >= (select fresh_round from delivery where id = ?1)
                      order by round desc limit 1) as earlier",
         )?
         .execute(params![

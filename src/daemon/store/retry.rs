@@ -1,11 +1,12 @@
-//! Work that a person wants done again: a new round of the delivery.
+//! Dead work that a person wants done again: a new round of the delivery.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use scanrelay::{Event, Timestamp};
+use scanrelay::Timestamp;
 
-use super::insert::{insert_job, reopen};
-use super::{Store, StoreError, settle};
-use crate::daemon::job::plan::{Plan, first_jobs};
+use super::audit::{By, audit};
+use super::round::{Keep, open_round};
+use super::{Store, StoreError};
+use crate::daemon::job::plan::Plan;
 
 /// What became of a retry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,80 +48,66 @@ impl Retried {
 impl Store {
     /// Opens a new round of a dead job's delivery: what ended well keeps its outcome, the rest is done again, and the
     /// registry is told again.
-    pub async fn retry(
+    pub async fn retry(&self, job: i64, by: By, now: Timestamp) -> Result<Retried, StoreError> {
+        self.write(move |connection| retry(connection, job, &by, now)).await
+    }
+
+    /// Retries every dead job that ended since then, each delivery once: the jobs, and what became of each. At most
+    /// [`MANY`] at a time.
+    pub async fn retry_dead(
         &self,
-        job: i64,
-        uid: Option<u32>,
-        reason: Option<String>,
+        since: Timestamp,
+        by: By,
         now: Timestamp,
-    ) -> Result<Retried, StoreError> {
+    ) -> Result<Vec<(i64, Retried)>, StoreError> {
         self.write(move |connection| {
-            let retried = retry(connection, job, now)?;
-            if let Retried::Round { .. } = retried {
-                connection
-                    .prepare_cached(
-                        "insert into audit (at, uid, act, subject, reason) values (?1, ?2, 'retry', ?3, ?4)",
-                    )?
-                    .execute(params![now.as_millis(), uid, format!("job {job}"), reason])?;
-            }
-            Ok(retried)
+            let dead = dead(connection, since)?;
+            dead.into_iter().map(|job| Ok((job, retry(connection, job, &by, now)?))).collect()
         })
         .await
     }
+
+    /// What [`retry_dead`](Self::retry_dead) would retry.
+    pub async fn dead(&self, since: Timestamp) -> Result<Vec<i64>, StoreError> {
+        self.read(move |connection| dead(connection, since)).await
+    }
 }
 
-fn retry(connection: &Connection, job: i64, now: Timestamp) -> Result<Retried, StoreError> {
-    let found: Option<(i64, String)> = connection
-        .prepare_cached(
-            "select delivery, iif(state = 'due' and claimed_at is not null, 'running', state) from job where id = ?1",
-        )?
-        .query_row([job], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+/// One transaction should not hold up the intake.
+pub const MANY: u32 = 1000;
+
+/// The first dead job of each dead delivery, oldest first.
+fn dead(connection: &Connection, since: Timestamp) -> Result<Vec<i64>, StoreError> {
+    let query = "select min(job.id) from job join delivery on delivery.id = job.delivery and delivery.round = job.round
+                  where job.state = 'dead' and job.ended_at >= ?1 and delivery.state = 'dead'
+                  group by delivery.id order by 1 limit ?2";
+    let ids = connection
+        .prepare_cached(query)?
+        .query_map(params![since.as_millis(), MANY], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(ids)
+}
+
+fn retry(connection: &Connection, job: i64, by: &By, now: Timestamp) -> Result<Retried, StoreError> {
+    let query =
+        "select delivery, iif(state = 'due' and claimed_at is not null, 'running', state) from job where id = ?1";
+    let found: Option<(i64, String)> =
+        connection.prepare_cached(query)?.query_row([job], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let Some((delivery, state)) = found else { return Ok(Retried::Unknown) };
     if state != "dead" {
         return Ok(Retried::NotDead(state));
     }
-    let (round, plan, event, delivery_state): (i64, String, String, String) = connection
-        .prepare_cached("select round, plan, event, state from delivery where id = ?1")?
-        .query_row([delivery], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-    match delivery_state.as_str() {
+    let (plan, state): (String, String) = connection
+        .prepare_cached("select plan, state from delivery where id = ?1")?
+        .query_row([delivery], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    match state.as_str() {
         "dead" => {}
         "open" => return Ok(Retried::Open(delivery)),
         // Telling it once more could overwrite what the registry was told since.
-        _ => return Ok(Retried::Mended { delivery, state: delivery_state }),
+        _ => return Ok(Retried::Mended { delivery, state }),
     }
-    let (plan, event): (Plan, Event) = (serde_json::from_str(&plan)?, serde_json::from_str(&event)?);
-    let next = round + 1;
-    connection
-        .prepare_cached("update delivery set round = ?2, state = 'open', reason = null, ended_at = null where id = ?1")?
-        .execute(params![delivery, next])?;
-    reopen(connection, &event.registry)?;
-    keep_outcomes(connection, delivery, round)?;
-    for job in first_jobs(&plan, &event) {
-        let kept = connection
-            .prepare_cached(
-                "select exists (select 1 from job where delivery = ?1 and round = ?2 and phase = ?3 and name = ?4)",
-            )?
-            .query_row(params![delivery, next, job.phase.word(), job.name], |row| row.get::<_, bool>(0))?;
-        if !kept {
-            insert_job(connection, delivery, next, &job, now)?;
-        }
-    }
-    settle::follow(connection, delivery, now)?;
-    Ok(Retried::Round { delivery, round: next })
-}
-
-/// A finished scan is never redone, and an action that completed is not done twice.
-fn keep_outcomes(connection: &Connection, delivery: i64, round: i64) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "insert into job (delivery, round, phase, name, queue, lane, state, due_at, created_at, ended_at, attempts, run_id,
-                              checkpoint, outcome)
-             select delivery, round + 1, phase, name, queue, lane, state, due_at, created_at, ended_at, attempts,
-                    coalesce(run_id, (select value from meta where key = 'store_id') || '-' || id), checkpoint, outcome
-               from job where delivery = ?1 and round = ?2 and phase = 'run' and state = 'done'
-                and coalesce(json_extract(outcome, '$.conclusion.status'), 'complete') = 'complete'",
-        )?
-        .execute(params![delivery, round])?;
-    Ok(())
+    let plan: Plan = serde_json::from_str(&plan)?;
+    let round = open_round(connection, delivery, &plan, Keep::Outcomes, now)?;
+    audit(connection, by, "retry", &format!("job {job}"), now)?;
+    Ok(Retried::Round { delivery, round })
 }

@@ -22,12 +22,14 @@ create table delivery (
     conflict      integer not null default 0,   -- another body came under the same key
     plan          text,                         -- what its route asked for, JSON; null: no route
     round         integer not null default 1,   -- the last one opened
+    fresh_round   integer not null default 1,   -- run ids and checkpoints of earlier rounds are not taken up again
     state         text    not null,             -- open, done, ignored, dead
     reason        text,
     ended_at      integer
 );
 create index delivery_change on delivery (registry, change_key) where change_key is not null;
 create index delivery_state on delivery (state, id);
+create index delivery_ended on delivery (ended_at) where ended_at is not null;
 
 create table job (
     id            integer primary key autoincrement,
@@ -52,6 +54,7 @@ create table job (
     unique (delivery, round, phase, name)
 );
 create index job_due on job (queue, due_at, id) where state = 'due';
+create index job_dead on job (ended_at) where state = 'dead';
 create index job_lane on job (lane, delivery, id) where lane is not null and state in ('due', 'waiting', 'held');
 
 -- One row for each attempt that ended, with the run's log.
@@ -116,3 +119,11 @@ create table audit (
     subject       text    not null,
     reason        text
 );
+
+-- Queues that a person has stopped; '*' is all of them.
+create table paused (
+    queue         text    primary key,
+    since         integer not null,
+    uid           integer,
+    reason        text
+) without rowid;

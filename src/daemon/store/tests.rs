@@ -1,5 +1,6 @@
 //! The store's contract, on real files. Time is an argument, so nothing here waits.
 
+mod acts;
 mod batches;
 mod claiming;
 mod file;
@@ -25,6 +26,10 @@ use crate::daemon::verdict::Policy;
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const LEASE: Duration = Duration::from_mins(30);
 const BOUNDS: Bounds = Bounds { pending: 1000, pending_per_registry: 1000 };
+
+fn by(reason: &str) -> By {
+    By { uid: Some(1000), reason: Some(reason.to_owned()) }
+}
 
 /// A store in a folder of its own.
 struct Bench {

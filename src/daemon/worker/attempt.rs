@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::time;
-use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::STORE_PAUSE;
 use crate::daemon::clock::Clock;
 use crate::daemon::effects::{Effect, Effects, Saved};
 use crate::daemon::job::{self, Ending, Job, Next, Outcome, Phase, Schedule};
+use crate::daemon::running::InHand;
 use crate::daemon::store::{Attempt, Settled, Store, StoreError};
 
 /// What an attempt is carried out with.
@@ -19,7 +19,7 @@ pub(super) struct Work<E> {
     pub(super) effects: Arc<E>,
     pub(super) clock: Clock,
     pub(super) schedule: Schedule,
-    pub(super) stop: CancellationToken,
+    pub(super) in_hand: InHand,
 }
 
 /// An attempt that is over.
@@ -51,10 +51,10 @@ impl<E: Effects> Work<E> {
     /// Lets it be done, and commits what the plugin saves meanwhile.
     async fn effect(&self, job: &Job) -> Effect {
         if job.phase != Phase::Run {
-            return self.effects.tell(job, self.stop.clone()).await;
+            return self.effects.tell(job, self.in_hand.stop.clone()).await;
         }
         let (saved, mut saves) = mpsc::channel::<Saved>(1);
-        let run = self.effects.run(job, saved, self.stop.clone());
+        let run = self.effects.run(job, saved, self.in_hand.log.clone(), self.in_hand.stop.clone());
         tokio::pin!(run);
         loop {
             tokio::select! {
@@ -86,7 +86,7 @@ impl<E: Effects> Work<E> {
                     error!(job = job.id, %error, "the outcome could not be stored, trying again");
                     tokio::select! {
                         () = time::sleep(STORE_PAUSE) => {}
-                        () = self.stop.cancelled() => return,
+                        () = self.in_hand.stop.cancelled() => return,
                     }
                 }
             }

@@ -3,7 +3,7 @@
 use super::*;
 
 async fn retry(bench: &Bench, job: i64) -> Retried {
-    bench.store.retry(job, Some(1000), Some("mended".to_owned()), NOW).await.unwrap()
+    bench.store.retry(job, by("mended"), NOW).await.unwrap()
 }
 
 /// The one job of this phase and name in that round.
@@ -129,7 +129,7 @@ async fn only_dead_jobs_of_ended_deliveries_are_retried() {
     };
     check(999, Retried::Unknown, "there is no job 999").await;
     check(done.id, Retried::NotDead("done".to_owned()), "is done: only dead jobs").await;
-    check(running.id, Retried::NotDead("due".to_owned()), "only dead jobs are retried").await;
+    check(running.id, Retried::NotDead("running".to_owned()), "only dead jobs are retried").await;
     bench.settle(&running, dead("it crashed")).await;
     check(running.id, Retried::Open(delivery), "has not ended yet").await;
     assert_eq!(bench.count("select count(*) from audit").await, 0, "nothing was done, so nothing is written down");

@@ -1,0 +1,89 @@
+//! `scanrelay status`: how things stand, on one screen; and the standing still of queues.
+
+use clap::Args;
+use scanrelay::Timestamp;
+use scanrelay::plugin::printable;
+
+use super::admin_client::Access;
+use super::output::{ago, cell, json, line, print, state, table};
+use super::{Failure, Outcome};
+use crate::daemon::{ALL, Clock, Status};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// One JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Queue {
+    /// A plugin or a registry; where both have the name, plugin:NAME or registry:NAME. Without it, everything.
+    name: Option<String>,
+    /// Why, for the audit.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+pub async fn run(arguments: &Arguments, access: &Access) -> Outcome {
+    let status = access.status().await?;
+    if arguments.json {
+        return json(&status);
+    }
+    let now = Clock::system().now();
+    match status.oldest {
+        Some(oldest) if status.open == 1 => line(&format!("1 delivery is open, for {}", ago(oldest, now)))?,
+        Some(oldest) => line(&format!("{} deliveries are open, the oldest for {}", status.open, ago(oldest, now)))?,
+        None => line("no delivery is open")?,
+    }
+    let mut rows = table(&["QUEUE", "WAITING", "RUNNING", "DEAD", "LAST", "AGE"]);
+    for row in &status.queues {
+        rows.add_row([
+            cell(&row.queue),
+            cell(&row.waiting.to_string()),
+            cell(&row.running.to_string()),
+            cell(&row.dead.to_string()),
+            state(row.last.as_deref().unwrap_or("")),
+            cell(&row.last_at.map(|at: Timestamp| ago(at, now)).unwrap_or_default()),
+        ]);
+    }
+    print(&rows)?;
+    for paused in &status.paused {
+        let name = if paused.queue == ALL { "everything" } else { &paused.queue };
+        let reason = paused.reason.as_ref().map(|reason| format!(": {}", printable(reason))).unwrap_or_default();
+        line(&format!("{name} is paused for {}{reason}; to go on: scanrelay resume", ago(paused.since, now)))?;
+    }
+    if status.queues.iter().any(|row| row.dead > 0) {
+        line("dead jobs: scanrelay jobs list --state dead; after mending: scanrelay jobs retry --dead")?;
+    }
+    if matches!(access, Access::Stopped { .. }) {
+        line("the daemon is stopped")?;
+    }
+    Ok(())
+}
+
+pub async fn pause(queue: Queue, access: &Access) -> Outcome {
+    let name = named(queue.name, &access.status().await?)?;
+    line(&access.pause(&name, queue.reason).await?)
+}
+
+pub async fn resume(queue: Queue, access: &Access) -> Outcome {
+    let name = named(queue.name, &access.status().await?)?;
+    line(&access.resume(&name, queue.reason).await?)
+}
+
+/// The queue of that name.
+fn named(name: Option<String>, status: &Status) -> Result<String, Failure> {
+    let Some(name) = name else { return Ok(ALL.to_owned()) };
+    let whole = [name.clone(), format!("plugin:{name}"), format!("registry:{name}")];
+    let known = status.queues.iter().map(|row| &row.queue).chain(status.paused.iter().map(|row| &row.queue));
+    let mut found: Vec<&String> = known.filter(|queue| whole.contains(queue)).collect();
+    found.dedup();
+    match found[..] {
+        [queue] => Ok(queue.clone()),
+        [] => Err(Failure::Wrong(format!("there is no plugin or registry {name}: see scanrelay status"))),
+        _ => Err(Failure::Wrong(format!(
+            "both a plugin and a registry are called {name}: say plugin:{name} or registry:{name}"
+        ))),
+    }
+}

@@ -1,0 +1,26 @@
+//! Who changed what by hand, and why.
+
+use rusqlite::{Connection, params};
+use scanrelay::Timestamp;
+
+use super::StoreError;
+
+/// A person at the other end of the socket.
+#[derive(Clone, Debug, Default)]
+pub struct By {
+    pub uid: Option<u32>,
+    pub reason: Option<String>,
+}
+
+pub(super) fn audit(
+    connection: &Connection,
+    by: &By,
+    act: &str,
+    subject: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("insert into audit (at, uid, act, subject, reason) values (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![now.as_millis(), by.uid, act, subject, by.reason])?;
+    Ok(())
+}

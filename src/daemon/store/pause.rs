@@ -1,0 +1,63 @@
+//! Queues that a person has stopped. What is running goes on; nothing more is claimed.
+
+use rusqlite::{Connection, params};
+use scanrelay::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::audit::{By, audit};
+use super::{Store, StoreError};
+
+/// All queues.
+pub const ALL: &str = "*";
+
+/// A queue that stands still.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PausedRow {
+    pub queue: String,
+    pub since: Timestamp,
+    pub uid: Option<u32>,
+    pub reason: Option<String>,
+}
+
+impl Store {
+    /// Stops a queue, or all of them. It stays so over restarts. `false`: it stood still already.
+    pub async fn pause(&self, queue: String, by: By, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(move |connection| {
+            let paused = connection
+                .prepare_cached("insert or ignore into paused (queue, since, uid, reason) values (?1, ?2, ?3, ?4)")?
+                .execute(params![queue, now.as_millis(), by.uid, by.reason])?;
+            audit(connection, &by, "pause", &queue, now)?;
+            Ok(paused == 1)
+        })
+        .await
+    }
+
+    /// Lets a queue, or with `*` all of them, go on. `false`: it did not stand still by that name.
+    pub async fn resume(&self, queue: String, by: By, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(move |connection| {
+            let query = "delete from paused where queue = ?1 or ?1 = '*'";
+            let resumed = connection.prepare_cached(query)?.execute([&queue])?;
+            audit(connection, &by, "resume", &queue, now)?;
+            Ok(resumed > 0)
+        })
+        .await
+    }
+
+    pub async fn paused(&self) -> Result<Vec<PausedRow>, StoreError> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("select queue, since, uid, reason from paused order by queue")?;
+            let rows = statement.query_map([], |row| {
+                let since = Timestamp::from_millis(row.get(1)?);
+                Ok(PausedRow { queue: row.get(0)?, since, uid: row.get(2)?, reason: row.get(3)? })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+}
+
+pub(super) fn is_paused(connection: &Connection, queue: &str) -> Result<bool, StoreError> {
+    let query = "select exists (select 1 from paused where queue in (?1, '*'))";
+    Ok(connection.prepare_cached(query)?.query_row([queue], |row| row.get(0))?)
+}
