@@ -1,9 +1,11 @@
 //! The development registry: a stand-in for Verta on loopback, in memory.
 //!
 //! It has the paths, ids, events and errors of Verta as far as they are known, and where they are not it does the plain
-//! thing and says so. Beside them stand two paths of its own: `/dev/faults` and `/dev/writes`.
+//! thing and says so. Beside them stand paths of its own: `/dev/faults`, `/dev/writes`, and `/dev/artifacts/…`, where
+//! the addresses of `getUrlForArtifact` lead.
 
 mod answer;
+mod artifacts;
 mod builds;
 mod date;
 mod deliver;
@@ -11,6 +13,7 @@ mod dev;
 mod entity;
 mod event;
 mod models;
+mod origin;
 mod patch;
 mod registry;
 mod routes;
@@ -32,18 +35,29 @@ use registry::Registry;
 /// What it says of itself in the `Server` header of every answer.
 pub const SERVER: &str = "scanrelay-development-registry";
 
-/// How long things take.
+const MIB: usize = 1024 * 1024;
+
+/// How long things take, and how much is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// How long a receiver may take to answer a delivery.
     pub delivery_timeout: Duration,
     /// How long a build without an external location takes.
     pub build_time: Duration,
+    /// How many bytes an artifact may have.
+    pub artifact_limit: usize,
+    /// How many bytes all artifacts may have together.
+    pub artifacts_limit: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { delivery_timeout: Duration::from_secs(10), build_time: Duration::from_secs(2) }
+        Self {
+            delivery_timeout: Duration::from_secs(10),
+            build_time: Duration::from_secs(2),
+            artifact_limit: 64 * MIB,
+            artifacts_limit: 256 * MIB,
+        }
     }
 }
 

@@ -71,8 +71,8 @@ impl Refusal {
         Self { kind: Kind::Deployment, message: message.into() }
     }
 
-    fn too_large() -> Self {
-        Self::grpc(StatusCode::PAYLOAD_TOO_LARGE, 8, format!("the body is larger than {MAX_BODY} bytes"))
+    pub fn too_large(what: &str, limit: usize) -> Self {
+        Self::grpc(StatusCode::PAYLOAD_TOO_LARGE, 8, format!("{what} would be larger than {limit} bytes"))
     }
 
     fn grpc(status: StatusCode, code: u16, message: impl Into<String>) -> Self {
@@ -114,7 +114,7 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
         let bytes = web::Bytes::from_request(request, payload);
         Box::pin(async move {
             let bytes = bytes.await.map_err(|error| match error.as_response_error().status_code() {
-                StatusCode::PAYLOAD_TOO_LARGE => Refusal::too_large(),
+                StatusCode::PAYLOAD_TOO_LARGE => Refusal::too_large("the body", MAX_BODY),
                 _ => Refusal::invalid("the body broke off"),
             })?;
             let bytes = if bytes.is_empty() { b"{}" } else { bytes.as_ref() };

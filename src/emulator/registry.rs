@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Options;
 use super::answer::Refusal;
+use super::artifacts::Artifacts;
 use super::builds::Build;
 use super::date;
 use super::deliver::{self, Call};
@@ -64,6 +65,7 @@ pub struct State {
     pub transitions: BTreeMap<Uint64, Transition>,
     pub builds: BTreeMap<u64, Build>,
     pub calls: BTreeMap<Uint64, Call>,
+    pub artifacts: Artifacts,
     pub writes: Vec<Write>,
     pub fault: Fault,
 }
@@ -81,6 +83,7 @@ impl State {
             transitions: BTreeMap::new(),
             builds: BTreeMap::new(),
             calls: BTreeMap::new(),
+            artifacts: Artifacts::default(),
             writes: Vec::new(),
             fault: Fault::None,
         }

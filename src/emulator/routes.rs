@@ -10,7 +10,7 @@ use actix_web::{HttpMessage as _, Resource, ResponseError as _};
 
 use super::answer::{MAX_BODY, Refusal};
 use super::registry::Registry;
-use super::{SERVER, builds, dev, models, scans, stages, versions, webhooks};
+use super::{SERVER, artifacts, builds, dev, models, scans, stages, versions, webhooks};
 
 /// Who calls.
 #[derive(Clone)]
@@ -28,6 +28,11 @@ pub fn routes(registry: &Data<Registry>) -> impl FnOnce(&mut ServiceConfig) + us
             .configure(deployment)
             .service(at("/dev/faults", "PUT").route(web::put().to(dev::faults)))
             .service(at("/dev/writes", "GET").route(web::get().to(dev::writes)))
+            .service(
+                at("/dev/artifacts/{token}", "GET, PUT")
+                    .route(web::get().to(artifacts::get))
+                    .route(web::put().to(artifacts::put)),
+            )
             .default_service(web::to(|| async { Refusal::no_path().error_response() }))
             .wrap(from_fn(door))
             .wrap(DefaultHeaders::new().add(("Server", SERVER)));
@@ -52,6 +57,7 @@ fn models_and_versions(config: &mut ServiceConfig) {
         .service(registry(model, "GET").route(web::get().to(models::get)))
         .service(registry(&format!("{model}/model_versions"), "POST").route(web::post().to(versions::create)))
         .service(registry("model_versions/{version}", "GET").route(web::get().to(versions::get)))
+        .service(registry("model_versions/{version}/getUrlForArtifact", "POST").route(web::post().to(artifacts::url)))
         .service(
             registry(&version, "GET, PATCH")
                 .route(web::get().to(versions::get_of_model))
@@ -88,8 +94,8 @@ fn at(path: &str, allowed: &'static str) -> Resource {
     }))
 }
 
-/// Any key is good, but somebody has to be there. A fault meets what an integration does to look and to report, and
-/// leaves `POST`, with which things are made to happen.
+/// Any key is good, but somebody has to be there; an artifact's address says enough by itself. A fault meets what an
+/// integration does to look and to report, and leaves `POST`, with which things are made to happen.
 async fn door(
     registry: Data<Registry>,
     request: ServiceRequest,
@@ -103,10 +109,20 @@ async fn door(
         };
         let email = Email(email.to_owned());
         request.extensions_mut().insert(email);
-        let fault = registry.state().fault;
-        if let Some(answer) = fault.answer().filter(|_| request.method() != Method::POST) {
-            return Ok(request.into_response(answer));
-        }
+    }
+    let fault = registry.state().fault;
+    if let Some(answer) = fault.answer().filter(|_| meets(&request)) {
+        return Ok(request.into_response(answer));
     }
     Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+/// Whether a fault meets it.
+fn meets(request: &ServiceRequest) -> bool {
+    let path = request.path();
+    if path.starts_with("/api/") {
+        // The one `POST` that only looks.
+        return request.method() != Method::POST || path.ends_with("/getUrlForArtifact");
+    }
+    path.starts_with("/dev/artifacts/") && request.method() == Method::GET
 }

@@ -1,5 +1,6 @@
 //! The registry on a real listener, driven as a person and an integration would, with a receiver that verifies.
 
+mod artifacts;
 mod harness;
 mod integration;
 mod webhooks;

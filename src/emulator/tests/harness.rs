@@ -21,8 +21,8 @@ const LONG: Duration = Duration::from_mins(1);
 
 /// The registry, until it is dropped.
 pub struct Site {
-    url: String,
-    client: Client,
+    pub url: String,
+    pub client: Client,
     stop: CancellationToken,
     _ends: tokio_util::sync::DropGuard,
     running: tokio::task::JoinHandle<std::io::Result<()>>,
