@@ -69,6 +69,9 @@ pub struct DevRegistry {
     /// Where to listen; loopback only. Port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8486", value_name = "ADDR:PORT")]
     pub bind: std::net::SocketAddr,
+    /// How long a build takes.
+    #[arg(long, default_value = "2s", value_parser = jobs::span, value_name = "DURATION")]
+    pub build_time: std::time::Duration,
 }
 
 /// Why a command did not do what it was asked, and the exit code that says so.

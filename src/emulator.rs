@@ -2,7 +2,8 @@
 //!
 //! It has the paths, ids, events and errors of Verta as far as they are known, and where they are not it does the plain
 //! thing and says so. Beside them stand paths of its own: `/dev/faults`, `/dev/writes`, and `/dev/artifacts/…`, where
-//! the addresses of `getUrlForArtifact` lead.
+//! the addresses of `getUrlForArtifact` lead. Of its own is also `POST …/workspace/{ws}/model_versions/{id}/scan`, which
+//! asks for a scan of a version as Verta's button does, and `"fail": true` where a build is made.
 
 mod answer;
 mod artifacts;

@@ -43,7 +43,7 @@ async fn run(arguments: Arguments) -> Outcome {
     match arguments.command {
         Command::Serve => command::serve::run(&arguments.config).await,
         Command::Check(check) => command::check::run(&arguments.config, &check),
-        Command::DevRegistry(registry) => command::serve::development_registry(registry.bind).await,
+        Command::DevRegistry(registry) => command::serve::development_registry(registry).await,
         Command::Send(send) => command::send::run(&arguments.config, send).await,
         Command::Status(status) => command::status::run(&status, &command::access(&arguments.config).await?).await,
         Command::Pause(queue) => command::status::pause(queue, &command::access(&arguments.config).await?).await,

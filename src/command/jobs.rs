@@ -87,7 +87,7 @@ pub struct Cancel {
     reason: Option<String>,
 }
 
-fn span(text: &str) -> Result<Duration, String> {
+pub(super) fn span(text: &str) -> Result<Duration, String> {
     crate::daemon::span(text).ok_or_else(|| format!("{text:?} is no duration: write 30m, 6h or 3d"))
 }
 

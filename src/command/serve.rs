@@ -1,6 +1,5 @@
 //! `scanrelay serve` and `scanrelay dev-registry`: what runs until it is told to stop.
 
-use std::net::SocketAddr;
 use std::path::Path;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -8,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::output::line;
-use super::{Failure, Outcome};
+use super::{DevRegistry, Failure, Outcome};
 use crate::daemon::{self, Listeners, bound};
 use crate::emulator;
 
@@ -26,7 +25,8 @@ pub async fn run(config: &Path) -> Outcome {
     Ok(daemon.run(shutdown).await?)
 }
 
-pub async fn development_registry(bind: SocketAddr) -> Outcome {
+pub async fn development_registry(arguments: DevRegistry) -> Outcome {
+    let DevRegistry { bind, build_time } = arguments;
     if !bind.ip().is_loopback() {
         return Err(Failure::Wrong(format!(
             "--bind {bind}: the development registry believes any key, so it listens on loopback only"
@@ -35,7 +35,7 @@ pub async fn development_registry(bind: SocketAddr) -> Outcome {
     let shutdown = until_signalled()?;
     let listener = bound(bind, "--bind").map_err(Failure::Failed)?;
     line(&format!("ready registry={}", listener.local_addr()?))?;
-    Ok(emulator::run(listener, emulator::Options::default(), shutdown).await?)
+    Ok(emulator::run(listener, emulator::Options { build_time, ..emulator::Options::default() }, shutdown).await?)
 }
 
 /// Cancelled by the first SIGTERM or SIGINT; the second ends the process at once.

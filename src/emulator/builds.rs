@@ -26,6 +26,8 @@ pub struct Build {
     pub scan: Scan,
     /// A scan was asked for before there was anything to scan.
     pub scan_waits: bool,
+    /// As it was asked to.
+    fails: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
@@ -33,6 +35,7 @@ pub struct Build {
 enum Status {
     Building,
     Finished,
+    Error,
 }
 
 impl Build {
@@ -42,11 +45,16 @@ impl Build {
         (self.status == Status::Finished).then(|| self.external_location.clone().unwrap_or_else(made))
     }
 
-    fn to_json(&self) -> Value {
+    /// There is no image and there will be none.
+    pub fn failed(&self) -> bool {
+        self.status == Status::Error
+    }
+
+    pub fn to_json(&self) -> Value {
         let mut build = json!({
             "id": self.id,
             "status": self.status,
-            "message": "",
+            "message": if self.failed() { "the build failed, as it was asked to" } else { "" },
             "date_created": date::iso(self.created),
             "date_updated": date::iso(self.updated),
             "creator_request": { "model_version_id": self.model_version.0, "scan_external": self.scan.external },
@@ -69,18 +77,37 @@ pub struct Create {
     model_version_id: Uint64,
     #[serde(default)]
     external_location: Option<String>,
+    /// A switch for development: the build will fail.
+    #[serde(default)]
+    fail: bool,
 }
 
 pub async fn create(registry: Data<Registry>, workspace: Path<String>, Body(asked): Body<Create>) -> Answer {
+    let external_location = asked.external_location.filter(|location| !location.is_empty());
+    if asked.fail && external_location.is_some() {
+        return Err(Refusal::unprocessable("fail: an image that is somewhere already cannot fail to be built"));
+    }
     let mut state = registry.state();
     let model_version = state.version(asked.model_version_id)?.id;
-    let external_location = asked.external_location.filter(|location| !location.is_empty());
-    let workspace_name = workspace.into_inner();
+    let id = make(&registry, &mut state, model_version, &workspace, Plan { external_location, fails: asked.fail });
+    Ok(Json(state.builds.get(&id).map(Build::to_json).unwrap_or_default()))
+}
+
+/// What becomes of a build: an image that is somewhere already, or one that is made, or is not.
+#[derive(Default)]
+pub struct Plan {
+    pub external_location: Option<String>,
+    pub fails: bool,
+}
+
+/// Begins a build: its id.
+pub fn make(registry: &Arc<Registry>, state: &mut State, model_version: Uint64, workspace: &str, plan: Plan) -> u64 {
+    let Plan { external_location, fails } = plan;
     let (id, now) = (state.next_build(), date::now());
     let build = Build {
         id,
-        workspace: state.workspace(&workspace_name),
-        workspace_name,
+        workspace: state.workspace(workspace),
+        workspace_name: workspace.to_owned(),
         status: if external_location.is_some() { Status::Finished } else { Status::Building },
         created: now,
         updated: now,
@@ -88,17 +115,23 @@ pub async fn create(registry: Data<Registry>, workspace: Path<String>, Body(aske
         external_location,
         scan: Scan::new(state.next_id(), now),
         scan_waits: false,
+        fails,
     };
-    let answer = build.to_json();
     if build.status == Status::Building {
-        let later = Arc::clone(&registry);
+        let later = Arc::clone(registry);
         registry.later(async move {
             tokio::time::sleep(later.options.build_time).await;
             finish(&mut later.state(), id);
         });
     }
     state.builds.insert(id, build);
-    Ok(Json(answer))
+    id
+}
+
+/// The version's newest build that did not fail.
+pub fn latest(state: &State, model_version: Uint64, workspace: &str) -> Option<u64> {
+    let own = |build: &&Build| build.model_version == model_version && build.workspace_name == workspace;
+    state.builds.values().rev().filter(own).find(|build| !build.failed()).map(|build| build.id)
 }
 
 pub async fn get(registry: Data<Registry>, path: Path<(String, u64)>) -> Answer {
@@ -114,9 +147,9 @@ pub fn of_workspace<'a>(state: &'a mut State, path: &(String, u64)) -> Result<&'
 
 fn finish(state: &mut State, id: u64) {
     let Some(build) = state.builds.get_mut(&id) else { return };
-    build.status = Status::Finished;
+    build.status = if build.fails { Status::Error } else { Status::Finished };
     build.updated = date::now();
-    if build.scan_waits {
+    if build.scan_waits && !build.failed() {
         request_scan(state, id);
     }
 }

@@ -82,6 +82,10 @@ fn deployment(config: &mut ServiceConfig) {
                 .route(web::post().to(scans::ask))
                 .route(web::put().to(scans::put)),
         )
+        .service(
+            deployment("workspace/{ws}/model_versions/{version}/scan", "POST")
+                .route(web::post().to(scans::ask_of_version)),
+        )
         .service(deployment("builds/{build}/scan", "GET").route(web::get().to(scans::get_of_build)));
 }
 

@@ -1,16 +1,20 @@
 //! Scans of builds: asked for with `POST`, answered with `PUT`.
 
+use std::sync::Arc;
+
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Path};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Body, Refusal};
-use super::builds::{of_workspace, request_scan};
+use super::builds::{Plan, latest, make, of_workspace, request_scan};
 use super::date;
 use super::dev::Write;
 use super::entity::Uint64;
-use super::registry::Registry;
+use super::registry::{Registry, State};
+
+const NO_SCANNER: &str = "scan_external: it must be true, this registry has no scanner of its own";
 
 /// What is known of a build's scan. Every build has one, so that there is always something to ask for.
 pub struct Scan {
@@ -87,14 +91,60 @@ pub struct Ask {
 /// Asks for a scan by somebody else. An old verdict does not stand for the new request.
 pub async fn ask(registry: Data<Registry>, path: Path<(String, u64)>, Body(asked): Body<Ask>) -> Answer {
     if !asked.scan_external {
-        return Err(Refusal::unprocessable("scan_external: it must be true, this registry has no scanner of its own"));
+        return Err(Refusal::unprocessable(NO_SCANNER));
     }
     let mut state = registry.state();
-    let build = of_workspace(&mut state, &path)?;
+    begin(&mut state, &path)?;
+    Ok(Json(of_workspace(&mut state, &path)?.scan.to_json()))
+}
+
+#[derive(Deserialize)]
+pub struct AskVersion {
+    #[serde(default)]
+    scan_external: bool,
+    #[serde(default)]
+    fail: bool,
+}
+
+/// Asks for a scan of a version's newest build, which is made first if there is none; answers with the build. Verta has
+/// such a button, and how it calls is not documented: this path is this registry's own.
+pub async fn ask_of_version(
+    registry: Data<Registry>,
+    path: Path<(String, u64)>,
+    Body(asked): Body<AskVersion>,
+) -> Answer {
+    if !asked.scan_external {
+        return Err(Refusal::unprocessable(NO_SCANNER));
+    }
+    let (workspace, version) = path.into_inner();
+    let mut state = registry.state();
+    let build = of_version(&registry, &mut state, &workspace, Uint64(version), asked.fail)?;
+    Ok(Json(of_workspace(&mut state, &(workspace, build))?.to_json()))
+}
+
+/// Asks for a scan of a version: the id of the build that it is of.
+pub fn of_version(
+    registry: &Arc<Registry>,
+    state: &mut State,
+    workspace: &str,
+    version: Uint64,
+    fails: bool,
+) -> Result<u64, Refusal> {
+    let version = state.version(version)?.id;
+    let build = latest(state, version, workspace)
+        .unwrap_or_else(|| make(registry, state, version, workspace, Plan { fails, ..Plan::default() }));
+    begin(state, &(workspace.to_owned(), build))?;
+    Ok(build)
+}
+
+fn begin(state: &mut State, path: &(String, u64)) -> Result<(), Refusal> {
+    let build = of_workspace(state, path)?;
+    if build.failed() {
+        return Err(Refusal::unprocessable(format!("build {} failed: there is nothing to scan", build.id)));
+    }
     build.scan = Scan { external: true, ..Scan::new(build.scan.id, date::now()) };
-    let answer = build.scan.to_json();
-    request_scan(&mut state, path.1);
-    Ok(Json(answer))
+    request_scan(state, path.1);
+    Ok(())
 }
 
 /// The nested results had another name in older servers.

@@ -3,4 +3,5 @@
 mod artifacts;
 mod harness;
 mod integration;
+mod scans;
 mod webhooks;

@@ -165,3 +165,17 @@ impl Hook {
         (delivery, body)
     }
 }
+
+/// Asks again until the answer is good: what is waited for here calls nobody.
+pub async fn until<F: Future<Output = Value>>(ask: impl Fn() -> F, good: impl Fn(&Value) -> bool) -> Value {
+    let deadline = tokio::time::Instant::now() + LONG;
+    let mut pause = tokio::time::interval(Duration::from_millis(20));
+    loop {
+        pause.tick().await;
+        let answer = ask().await;
+        if good(&answer) {
+            return answer;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "it did not happen; last seen: {answer}");
+    }
+}
