@@ -3,6 +3,7 @@
 
 mod error;
 mod explain;
+mod fetch;
 mod files;
 mod limits;
 mod plugins;
@@ -19,6 +20,7 @@ use config::{File, FileFormat};
 use sha2::{Digest, Sha256};
 
 pub use error::ConfigError;
+pub use fetch::Fetch;
 pub use limits::{Admin, Limits, Server, StoreAt};
 pub use plugins::{Output, Plugin};
 pub use registries::Peer;
@@ -37,6 +39,7 @@ pub struct Config {
     pub admin: Admin,
     pub store: StoreAt,
     pub limits: Limits,
+    pub fetch: Fetch,
     pub registries: BTreeMap<String, Peer>,
     /// Those that a route names or the configuration defines.
     pub plugins: BTreeMap<String, Plugin>,
@@ -85,6 +88,7 @@ impl Config {
         let admin = limits::admin(raw.admin, source)?;
         let store = limits::store(raw.store, source)?;
         let limits = limits::limits(&raw.limits)?;
+        let fetch = fetch::fetch(&raw.fetch, source)?;
         let registries = registries::registries(raw.registries, source, &mut warnings)?;
         let folders: Vec<PathBuf> = raw
             .plugin_path
@@ -100,6 +104,7 @@ impl Config {
             admin,
             store,
             limits,
+            fetch,
             registries,
             plugins,
             routes,

@@ -50,21 +50,15 @@ struct Artifact {
     /// The registry knows where the file is, and does not keep it.
     #[serde(alias = "pathOnly")]
     path_only: bool,
-    #[serde(alias = "artifactType")]
-    artifact_type: Value,
+    #[serde(rename = "artifact_type", alias = "artifactType")]
+    kind: Value,
     #[serde(alias = "filenameExtension")]
     filename_extension: Option<String>,
 }
 
 impl Default for Artifact {
     fn default() -> Self {
-        Self {
-            key: String::new(),
-            path: String::new(),
-            path_only: false,
-            artifact_type: Value::Null,
-            filename_extension: None,
-        }
+        Self { key: String::new(), path: String::new(), path_only: false, kind: Value::Null, filename_extension: None }
     }
 }
 
@@ -133,7 +127,7 @@ fn read_build(verta: &Verta, build: &str) -> Option<Request> {
 }
 
 fn ask_for_url(version: &str, artifact: &Artifact) -> Request {
-    let body = json!({ "key": artifact.key, "method": "GET", "artifact_type": artifact.artifact_type });
+    let body = json!({ "key": artifact.key, "method": "GET", "artifact_type": artifact.kind });
     request("POST", format!("{version}/getUrlForArtifact"), Some(&body))
 }
 
