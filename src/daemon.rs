@@ -1,9 +1,11 @@
 #![doc = include_str!("daemon/README.md")]
 
+mod address;
 mod admin;
 mod clock;
 mod config;
 mod effects;
+mod fetch;
 mod job;
 mod listeners;
 mod retention;

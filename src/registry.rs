@@ -138,6 +138,54 @@ pub enum Step {
     Refused(String),
 }
 
+/// One file of a model version, or a folder of files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ArtifactSource {
+    /// Its name in the registry: data, and perhaps hostile. Never a file's name.
+    pub name: String,
+    /// What the registry says of its kind, such as `pkl`: data, too.
+    pub extension: Option<String>,
+    /// Where it is.
+    pub location: Location,
+}
+
+/// Where a file is, as the registry says. Whoever fetches it decides whether it may be read there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Location {
+    /// An address that the registry gave for this fetch; it may hold a signature, so it stands in no log.
+    Url(String),
+    /// A place that the registry does not keep: a path, `file:`, or another address.
+    Path(String),
+}
+
+/// What to do next towards the files of a model version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ArtifactStep {
+    /// Send this, and ask again with its answer.
+    Send(Request),
+    /// These are its files, the model first.
+    Found(Vec<ArtifactSource>),
+    /// Not now: begin again later.
+    Retry(String),
+    /// Never: the event leads to no model.
+    Refused(String),
+}
+
+impl From<Step> for ArtifactStep {
+    /// For what an answer's status means; the registry has nothing to be told here, so `Done` finds nothing.
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Send(request) => Self::Send(request),
+            Step::Done => Self::Found(Vec::new()),
+            Step::Retry(reason) => Self::Retry(reason),
+            Step::Refused(reason) => Self::Refused(reason),
+        }
+    }
+}
+
 impl Registry {
     /// The word for it in configuration.
     pub fn kind(&self) -> &'static str {
@@ -171,6 +219,15 @@ impl Registry {
     pub fn confirm(&self, event: &Event, seen: &[Exchange]) -> Step {
         match self {
             Self::Verta(_) => verta::confirm(event, seen),
+        }
+    }
+
+    /// The next step towards the files of the version that the event is about. It only reads.
+    ///
+    /// It ends: Verta takes two requests, and one for each file that it keeps, of which there are at most 1000.
+    pub fn artifacts(&self, event: &Event, seen: &[Exchange]) -> ArtifactStep {
+        match self {
+            Self::Verta(verta) => verta.artifacts(event, seen),
         }
     }
 

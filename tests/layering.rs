@@ -74,6 +74,12 @@ const DAEMON: &[Room] = &[
     room("clock", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("running", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("verdict", &[], PURE),
+    // Addresses are numbers.
+    room(
+        "address",
+        &[],
+        &["tokio", "tokio_util", HTTP, WEB, SQL, "std::fs", CHILD, "std::env", "std::thread", "std::io"],
+    ),
     room("job", &["verdict"], PURE),
     room("store", &["clock", "job", "verdict"], &[HTTP, WEB, PROCESS, CHILD, "std::net"]),
     // Processes only: neither the registry nor its events' meaning.
@@ -93,13 +99,23 @@ const DAEMON: &[Room] = &[
     ),
     // HTTP only.
     room("writeback", &[], &[WEB, SQL, PROCESS, CHILD, "std::fs", "scanrelay::Event", "scanrelay::Delivery"]),
-    room("effects", &["clock", "config", "job", "runner", "running", "writeback"], &[WEB, SQL, PROCESS, CHILD]),
+    // HTTP and files: neither jobs nor events.
+    room(
+        "fetch",
+        &["address", "writeback"],
+        &[WEB, SQL, PROCESS, CHILD, "scanrelay::Event", "scanrelay::Registry", "scanrelay::Delivery"],
+    ),
+    room(
+        "effects",
+        &["address", "clock", "config", "fetch", "job", "runner", "running", "writeback"],
+        &[WEB, SQL, PROCESS, CHILD],
+    ),
     room(
         "worker",
         &["clock", "effects", "job", "running", "store"],
         &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"],
     ),
-    room("config", &["verdict"], &["tokio", HTTP, WEB, SQL, CHILD]),
+    room("config", &["address", "verdict"], &["tokio", HTTP, WEB, SQL, CHILD]),
     room("route", &["config", "job"], PURE),
     // Stores and wakes, and never runs anything.
     room("server", &["clock", "job", "store"], &[HTTP, SQL, PROCESS, CHILD, "std::fs"]),

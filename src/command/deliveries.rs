@@ -125,6 +125,9 @@ fn print_one(found: &Value) -> Outcome {
                 "",
                 format!("{}: {}{advisory} {}", text("scanner"), text("verdict"), text("summary")).trim_end().to_owned(),
             ));
+            if let Some(digest) = vote["artifact"].as_str() {
+                facts.push(("", format!("  looked at sha256 {digest}")));
+            }
         }
     }
     for (name, value) in facts {

@@ -3,6 +3,7 @@
 
 mod error;
 mod explain;
+mod fetch;
 mod files;
 mod limits;
 mod plugins;
@@ -19,6 +20,7 @@ use config::{File, FileFormat};
 use sha2::{Digest, Sha256};
 
 pub use error::ConfigError;
+pub use fetch::Fetch;
 pub use limits::{Admin, Limits, Retention, Server, StoreAt};
 pub use plugins::{Output, Plugin};
 pub use registries::Peer;
@@ -38,6 +40,7 @@ pub struct Config {
     pub store: StoreAt,
     pub limits: Limits,
     pub retention: Retention,
+    pub fetch: Fetch,
     pub registries: BTreeMap<String, Peer>,
     /// Those that a route names or the configuration defines.
     pub plugins: BTreeMap<String, Plugin>,
@@ -87,6 +90,7 @@ impl Config {
         let store = limits::store(raw.store, source)?;
         let retention = limits::retention(&raw.retention)?;
         let limits = limits::limits(&raw.limits)?;
+        let fetch = fetch::fetch(&raw.fetch, source)?;
         let registries = registries::registries(raw.registries, source, &mut warnings)?;
         let folders: Vec<PathBuf> = raw
             .plugin_path
@@ -103,6 +107,7 @@ impl Config {
             store,
             limits,
             retention,
+            fetch,
             registries,
             plugins,
             routes,

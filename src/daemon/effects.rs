@@ -1,6 +1,7 @@
 //! What a job does to the world outside: the one seam of the daemon. The live side joins runner and write-back; the
 //! simulation has the other.
 
+mod artifact;
 pub mod live;
 mod tell;
 

@@ -55,7 +55,12 @@ impl State {
 #[serde(tag = "end", rename_all = "snake_case")]
 pub enum Ending {
     /// The plugin's result stands.
-    Concluded { conclusion: Conclusion },
+    Concluded {
+        conclusion: Conclusion,
+        /// The digest of the files that it was about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        artifact: Option<String>,
+    },
     /// The promotion stands.
     Confirmed,
     /// The promotion does not stand any more.
@@ -108,8 +113,8 @@ pub struct Job {
 /// What came of one attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// The plugin said its result.
-    Concluded(Conclusion),
+    /// The plugin said its result, about files with that digest.
+    Concluded { conclusion: Conclusion, artifact: Option<String> },
     /// The registry confirmed the promotion.
     Confirmed,
     /// The registry says that the promotion does not stand.
@@ -120,7 +125,7 @@ pub enum Outcome {
     TryLater(String),
     /// The plugin failed.
     Failed(String),
-    /// The registry could not be asked or told.
+    /// The registry could not be asked or told, or the model's files not be fetched.
     Unreachable { reason: String, retry_after: Option<Duration> },
     /// Another attempt would end the same.
     Refused(String),
@@ -181,7 +186,7 @@ impl Schedule {
 pub fn next(job: &Job, outcome: Outcome, now: Timestamp, schedule: &Schedule) -> Next {
     match (job.phase, outcome) {
         (_, Outcome::Drained) => Next::Release,
-        (_, Outcome::Concluded(conclusion)) => Next::End(Ending::Concluded { conclusion }),
+        (_, Outcome::Concluded { conclusion, artifact }) => Next::End(Ending::Concluded { conclusion, artifact }),
         (_, Outcome::Confirmed) => Next::End(Ending::Confirmed),
         (_, Outcome::NotConfirmed(reason)) => Next::End(Ending::NotConfirmed { reason }),
         (_, Outcome::Told(_)) => Next::End(Ending::Told),
@@ -199,6 +204,13 @@ pub fn next(job: &Job, outcome: Outcome, now: Timestamp, schedule: &Schedule) ->
         (_, Outcome::Failed(reason)) => match schedule.wait(job.attempts) {
             Some(wait) => Next::Retry { at: now.after(wait), reason, counted: true },
             None => dead(reason),
+        },
+        // The files could not be fetched: the plugin has not been run, so this costs none of its attempts.
+        (Phase::Run, Outcome::Unreachable { reason, retry_after }) => match schedule.wait(job.deferrals + 1) {
+            Some(wait) => {
+                Next::Retry { at: now.after(retry_after.unwrap_or_default().max(wait)), reason, counted: false }
+            }
+            None => dead(format!("{reason} (put off {} times)", job.deferrals + 1)),
         },
         (_, Outcome::Unreachable { reason, retry_after }) => match schedule.wait(job.attempts) {
             Some(wait) => {

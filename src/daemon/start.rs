@@ -108,7 +108,8 @@ fn schedule(config: &Config) -> Schedule {
 
 fn slots(config: &Config) -> Limits {
     let plugins = config.plugins.values().map(|plugin| {
-        let lease = plugin.timeout + config.limits.kill_grace + LEASE_MARGIN;
+        let fetch = if plugin.artifact { config.fetch.timeout } else { Duration::ZERO };
+        let lease = fetch + plugin.timeout + config.limits.kill_grace + LEASE_MARGIN;
         (plugin.name.clone(), (plugin.concurrency, lease))
     });
     let registries = config.registries.values().map(|peer| {

@@ -24,6 +24,9 @@ pub struct Vote {
     pub url: Option<String>,
     pub findings: usize,
     pub advisory: bool,
+    /// The digest of the files that it looked at, where the daemon fetched them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<String>,
 }
 
 /// The verdict, once the votes settle it. `None` among the votes is a scanner that has not ended yet.

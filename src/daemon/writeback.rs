@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SERVER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Proxy, Response};
+use reqwest::{Certificate, Client, ClientBuilder, Method, Proxy, Response};
 use scanrelay::Secret;
 use scanrelay::registry::{Exchange, Request};
 use url::Url;
@@ -62,34 +62,63 @@ pub struct Answer {
     pub server: Option<String>,
 }
 
-impl Writeback {
-    pub fn new(target: &Target) -> Result<Self, BadTarget> {
-        let bad = |cause: String| BadTarget { name: target.name.clone(), cause };
+impl Target {
+    /// The headers that say who we are, for this origin only.
+    pub fn headers(&self) -> Result<HeaderMap, BadTarget> {
         let mut headers = HeaderMap::new();
-        for (name, secret) in &target.credentials {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad(format!("{name} is no header name")))?;
+        for (name, secret) in &self.credentials {
+            let name =
+                HeaderName::from_bytes(name.as_bytes()).map_err(|_| self.bad(format!("{name} is no header name")))?;
             let mut value = HeaderValue::from_bytes(secret.expose()).map_err(|_| {
-                bad("a credential has bytes that no header can carry: check for a line feed in it".to_owned())
+                self.bad("a credential has bytes that no header can carry: check for a line feed in it".to_owned())
             })?;
             value.set_sensitive(true);
             headers.insert(name, value);
         }
-        let mut client = Client::builder()
-            .redirect(Policy::none())
-            .no_proxy()
-            .timeout(target.timeout)
-            .connect_timeout(target.timeout.min(Duration::from_secs(10)))
-            .user_agent(concat!("scanrelay/", env!("CARGO_PKG_VERSION")));
-        if let Some(pem) = &target.authority {
-            let certificates = reqwest::Certificate::from_pem_bundle(pem)
-                .map_err(|_| bad("ca_file holds no PEM certificate".to_owned()))?;
+        Ok(headers)
+    }
+
+    /// A client for this origin.
+    pub fn client(&self) -> Result<ClientBuilder, BadTarget> {
+        let mut client = plain_client(self.timeout);
+        if let Some(certificates) = self.certificates()? {
             client = client.tls_certs_only(certificates);
         }
-        if let Some(proxy) = &target.proxy {
-            client = client.proxy(Proxy::all(proxy.clone()).map_err(|_| bad("proxy is no proxy's URL".to_owned()))?);
+        if let Some(proxy) = &self.proxy {
+            let proxy = Proxy::all(proxy.clone()).map_err(|_| self.bad("proxy is no proxy's URL".to_owned()))?;
+            client = client.proxy(proxy);
         }
+        Ok(client)
+    }
+
+    /// The private certificate authority's.
+    pub fn certificates(&self) -> Result<Option<Vec<Certificate>>, BadTarget> {
+        let read = |pem: &Vec<u8>| {
+            Certificate::from_pem_bundle(pem).map_err(|_| self.bad("ca_file holds no PEM certificate".to_owned()))
+        };
+        self.authority.as_ref().map(read).transpose()
+    }
+
+    pub fn bad(&self, cause: String) -> BadTarget {
+        BadTarget { name: self.name.clone(), cause }
+    }
+}
+
+/// A client that goes where it is told and nowhere else: no redirect, no proxy of the environment.
+pub fn plain_client(timeout: Duration) -> ClientBuilder {
+    Client::builder()
+        .redirect(Policy::none())
+        .no_proxy()
+        .connect_timeout(timeout.min(Duration::from_secs(10)))
+        .user_agent(concat!("scanrelay/", env!("CARGO_PKG_VERSION")))
+}
+
+impl Writeback {
+    pub fn new(target: &Target) -> Result<Self, BadTarget> {
+        let headers = target.headers()?;
+        let client = target.client()?.timeout(target.timeout);
         Ok(Self {
-            client: client.build().map_err(|error| bad(words(&error)))?,
+            client: client.build().map_err(|error| target.bad(words(&error)))?,
             base: target.url.as_str().trim_end_matches('/').to_owned(),
             headers,
             max_answer: target.max_answer,
@@ -133,7 +162,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// The last cause says what happened; the URL stays out, it may hold what a log should not.
-fn words(error: &reqwest::Error) -> String {
+pub fn words(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".to_owned();
     }

@@ -4,13 +4,14 @@
 //! Where those are silent (which key, which method, what the redirect metadata looks like) the setting is configurable:
 //! see [`WriteBack`].
 
+mod artifacts;
 mod decode;
 mod redirect;
 mod scan;
 
 use std::collections::BTreeMap;
 
-use super::{Exchange, Outcome, Request, Step};
+use super::{ArtifactStep, Exchange, Outcome, Request, Step};
 use crate::{Event, Secret};
 
 pub(super) use decode::parse;
@@ -105,6 +106,10 @@ impl Verta {
             Outcome::Scanning | Outcome::Scanned { .. } => scan::next(self, event, outcome, seen),
             Outcome::InProgress | Outcome::Promoted { .. } => redirect::next(self, event, outcome, seen),
         }
+    }
+
+    pub(super) fn artifacts(&self, event: &Event, seen: &[Exchange]) -> ArtifactStep {
+        artifacts::next(self, event, seen)
     }
 
     /// Each key in both spellings: proxies such as nginx drop header names with an underscore, servers read those.

@@ -158,7 +158,7 @@ pub(super) fn retention(raw: &RawRetention) -> Result<Retention, Fault> {
     })
 }
 
-fn count(key: &str, raw: Option<u32>, default: u32, least: u32, most: u32) -> Result<u32, Fault> {
+pub(super) fn count(key: &str, raw: Option<u32>, default: u32, least: u32, most: u32) -> Result<u32, Fault> {
     match raw.unwrap_or(default) {
         number if (least..=most).contains(&number) => Ok(number),
         number => Err(Fault::at(key, format!("{number} is out of bounds: {least} to {most}"))),
@@ -173,7 +173,7 @@ pub(super) fn span(key: &str, raw: Option<Span>, default: u64, least: u64, most:
     }
 }
 
-fn size(key: &str, raw: Option<Size>, default: u64, least: u64, most: u64) -> Result<usize, Fault> {
+pub(super) fn size(key: &str, raw: Option<Size>, default: u64, least: u64, most: u64) -> Result<usize, Fault> {
     match raw.map_or(default, |size| size.0) {
         bytes if (least..=most).contains(&bytes) => Ok(usize::try_from(bytes).unwrap_or(usize::MAX)),
         bytes => Err(Fault::at(key, format!("{bytes} bytes are out of bounds: {least} to {most}"))),

@@ -23,6 +23,8 @@ pub struct Plugin {
     pub output: Output,
     pub fail_on: Severity,
     pub timeout: Duration,
+    /// Whether the model's files are fetched for it.
+    pub artifact: bool,
     pub settings: Map<String, Value>,
     pub env: Vec<(String, String)>,
     pub secrets: Vec<(String, Secret)>,
@@ -160,14 +162,6 @@ fn plugin(
     if let Some(word) = args.iter().find_map(|arg| unknown_placeholder(arg)) {
         return Err(at("command", format!("{word} is not replaced: only {} are", PLACEHOLDERS.join(" "))));
     }
-    if raw.artifact == Some(true) {
-        // Better refused than blind: a scanner without its files would see nothing and might say safe.
-        return Err(at(
-            "artifact",
-            "this version does not fetch artifacts: set artifact = false, and let the plugin fetch what it scans"
-                .to_owned(),
-        ));
-    }
     let fail_on = raw.fail_on.as_deref().unwrap_or("high");
     let fail_on: Severity = serde_json::from_value(fail_on.into())
         .map_err(|_| at("fail_on", format!("{fail_on:?} is not one of informational, low, medium, high, critical")))?;
@@ -196,6 +190,7 @@ fn plugin(
         output: output(kind, raw.output.as_deref(), raw.exit_codes, &at)?,
         fail_on,
         timeout: limits::span(&format!("{key}.timeout"), raw.timeout, 600, 1, 7 * 86_400)?,
+        artifact: raw.artifact.unwrap_or(false),
         settings: raw.settings,
         env: raw.env.into_iter().collect(),
         secrets: secrets::resolve_all(&raw.secrets, &format!("{key}.secrets"), source)?,

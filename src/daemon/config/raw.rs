@@ -19,6 +19,7 @@ pub struct Raw {
     pub store: RawStore,
     pub limits: RawLimits,
     pub retention: RawRetention,
+    pub fetch: RawFetch,
     pub registries: BTreeMap<String, RawRegistry>,
     pub plugins: BTreeMap<String, RawPlugin>,
     pub routes: Vec<RawRoute>,
@@ -74,6 +75,16 @@ pub struct RawLimits {
     pub kill_grace: Option<Span>,
     pub log: Option<Size>,
     pub answer: Option<Size>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawFetch {
+    pub allow: Vec<String>,
+    pub roots: Vec<PathBuf>,
+    pub max_size: Option<Size>,
+    pub max_files: Option<u32>,
+    pub timeout: Option<Span>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -79,8 +79,20 @@ fn route(
     if on != EventKind::Promotion && !raw.actions.is_empty() {
         return Err(at("actions", format!("actions are for promotions, {} is none", on.word())));
     }
-    let asked = registries.values().filter(|peer| raw.registries.is_empty() || raw.registries.contains(&peer.name));
-    if let Some(peer) = asked.into_iter().find(|peer| !raw.actions.is_empty() && peer.confirm && peer.url.is_none()) {
+    let asked = || registries.values().filter(|peer| raw.registries.is_empty() || raw.registries.contains(&peer.name));
+    // Better refused than blind: a scanner without its files would see nothing and might say safe.
+    if let Some(name) = raw.plugins().find(|name| plugins.get(*name).is_some_and(|plugin| plugin.artifact))
+        && let Some(peer) = asked().find(|peer| peer.url.is_none())
+    {
+        return Err(Fault::at(
+            key,
+            format!(
+                "{name} wants the model's files (artifact = true), and registries.{0} has no url to fetch them from: set registries.{0}.url, or name other registries",
+                peer.name
+            ),
+        ));
+    }
+    if let Some(peer) = asked().find(|peer| !raw.actions.is_empty() && peer.confirm && peer.url.is_none()) {
         return Err(at(
             "actions",
             format!(

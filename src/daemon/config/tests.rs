@@ -217,7 +217,6 @@ fn plugins_are_checked() {
         &SCANNER.replace("program\"", "program\", \"{artefact}\""),
         "plugins.scan.command: {artefact} is not replaced: only {artifact}",
     );
-    refused(&with("artifact = true"), "plugins.scan.artifact: this version does not fetch artifacts");
     refused(&with("exit_codes = { safe = [0], unsafe = [1] }"), "they are for output = \"exit-code\"");
     refused(&with("output = \"exit-code\""), "plugins.scan.exit_codes: they have no default");
     refused(&with("output = \"exit-code\"\nexit_codes = { safe = [0] }"), "no code says unsafe");

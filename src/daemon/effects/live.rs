@@ -9,10 +9,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
+use super::artifact::Files;
 use super::tell::Peer;
 use super::{Effect, Effects, Saved};
 use crate::daemon::clock::Clock;
 use crate::daemon::config::{Config, Output as Configured, Plugin};
+use crate::daemon::fetch::Fetched;
 use crate::daemon::job::{Job, Outcome, Phase};
 use crate::daemon::runner::{self, End, Note, Output, Spec, Word};
 use crate::daemon::running::Tail;
@@ -31,8 +33,13 @@ pub struct Live {
 
 /// A configured registry: one that can be reached, or one that only posts.
 enum Known {
-    Reached(Box<Peer>),
+    Reached(Box<Reached>),
     PostsOnly { confirm: bool },
+}
+
+struct Reached {
+    peer: Peer,
+    files: Files,
 }
 
 /// What is the same for every run.
@@ -59,7 +66,9 @@ impl Live {
                         authority: peer.authority.clone(),
                         proxy: peer.proxy.clone(),
                     };
-                    Known::Reached(Box::new(Peer::new(peer.registry.clone(), Writeback::new(&target)?, peer.confirm)))
+                    let files = Files::new(&target, &config.fetch, &config.store.work)?;
+                    let peer = Peer::new(peer.registry.clone(), Writeback::new(&target)?, peer.confirm);
+                    Known::Reached(Box::new(Reached { peer, files }))
                 }
             };
             Ok((peer.name.clone(), known))
@@ -78,11 +87,24 @@ impl Live {
         })
     }
 
-    fn spec(&self, plugin: &Plugin, job: &Job, log: Tail) -> Spec {
-        // The token counts every claim, also those of a drain: no two attempts share a working directory.
-        let attempt = u32::try_from(job.token).unwrap_or(u32::MAX);
-        let run = RunOf::new(&job.run_id, attempt, self.clock.now().after(plugin.timeout));
+    /// The model's files, for a plugin that wants them.
+    async fn fetched(&self, plugin: &Plugin, job: &Job, stop: &CancellationToken) -> Result<Option<Fetched>, Outcome> {
+        if !plugin.artifact {
+            return Ok(None);
+        }
+        match self.registries.get(&job.event.registry) {
+            Some(Known::Reached(reached)) => {
+                reached.files.fetch(&reached.peer, job, attempt(job), stop).await.map(Some)
+            }
+            Some(Known::PostsOnly { .. }) => Err(no_url(&job.event.registry)),
+            None => Err(no_registry(&job.event.registry)),
+        }
+    }
+
+    fn spec(&self, plugin: &Plugin, job: &Job, fetched: Option<&Fetched>, log: Tail) -> Spec {
+        let run = RunOf::new(&job.run_id, attempt(job), self.clock.now().after(plugin.timeout));
         let mut invocation = Invocation::new(run, &plugin.name, job.event.clone());
+        invocation.artifact = fetched.map(|fetched| fetched.artifact.clone());
         invocation.checkpoint.clone_from(&job.checkpoint);
         invocation.settings.clone_from(&plugin.settings);
         let surroundings = &self.surroundings;
@@ -108,6 +130,7 @@ impl Live {
             work_root: surroundings.work_root.clone(),
             invocation,
             body: job.body.clone(),
+            artifact: fetched.map(|fetched| fetched.path().to_owned()),
         }
     }
 }
@@ -118,8 +141,12 @@ impl Effects for Live {
             let reason = format!("plugin {0} left the configuration: add [plugins.{0}] again, then retry", job.name);
             return Outcome::Refused(reason).into();
         };
+        let fetched = match self.fetched(plugin, job, &stop).await {
+            Ok(fetched) => fetched,
+            Err(outcome) => return outcome.into(),
+        };
         let (notes, mut noted) = mpsc::channel(NOTES);
-        let run = runner::run(self.spec(plugin, job, log), stop, notes);
+        let run = runner::run(self.spec(plugin, job, fetched.as_ref(), log), stop, notes);
         tokio::pin!(run);
         let run = loop {
             tokio::select! {
@@ -130,24 +157,33 @@ impl Effects for Live {
         if run.dropped > 0 {
             debug!(job = job.id, bytes = run.dropped, "the run's log was longer than limits.log");
         }
-        Effect { outcome: outcome(run.end, plugin), log: Some(run.log) }
+        Effect { outcome: outcome(run.end, plugin, fetched.map(|fetched| fetched.artifact.sha256)), log: Some(run.log) }
     }
 
     async fn tell(&self, job: &Job, stop: CancellationToken) -> Effect {
         let outcome = match self.registries.get(&job.name) {
-            Some(Known::Reached(peer)) => peer.tell(job, &stop).await,
+            Some(Known::Reached(reached)) => reached.peer.tell(job, &stop).await,
             Some(Known::PostsOnly { confirm: false }) if job.phase == Phase::Confirm => Outcome::Confirmed,
-            Some(Known::PostsOnly { .. }) => Outcome::Refused(format!(
-                "registries.{0} has no url any more: set registries.{0}.url, then retry",
-                job.name
-            )),
-            None => Outcome::Refused(format!(
-                "registry {0} left the configuration: add [registries.{0}] again, then retry",
-                job.name
-            )),
+            Some(Known::PostsOnly { .. }) => no_url(&job.name),
+            None => no_registry(&job.name),
         };
         outcome.into()
     }
+}
+
+/// The token counts every claim, also those of a drain: no two attempts share a folder.
+fn attempt(job: &Job) -> u32 {
+    u32::try_from(job.token).unwrap_or(u32::MAX)
+}
+
+fn no_url(registry: &str) -> Outcome {
+    Outcome::Refused(format!("registries.{registry} has no url any more: set registries.{registry}.url, then retry"))
+}
+
+fn no_registry(registry: &str) -> Outcome {
+    Outcome::Refused(format!(
+        "registry {registry} left the configuration: add [registries.{registry}] again, then retry"
+    ))
 }
 
 async fn pass_on(job: &Job, note: Note, saved: &mpsc::Sender<Saved>) {
@@ -172,9 +208,9 @@ fn output(configured: &Configured) -> Output {
     }
 }
 
-fn outcome(end: End, plugin: &Plugin) -> Outcome {
+fn outcome(end: End, plugin: &Plugin, artifact: Option<String>) -> Outcome {
     match end {
-        End::Concluded(conclusion) => Outcome::Concluded(conclusion),
+        End::Concluded(conclusion) => Outcome::Concluded { conclusion, artifact },
         End::TryLater => Outcome::TryLater(format!("{} asked to be tried again later (exit 75)", plugin.name)),
         End::Failed(reason) | End::NotStarted(reason) => Outcome::Failed(reason),
         End::TimedOut => Outcome::Failed(format!(

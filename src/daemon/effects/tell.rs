@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use scanrelay::Registry;
-use scanrelay::registry::{Exchange, Step};
+use scanrelay::registry::{ArtifactSource, ArtifactStep, Exchange, Request, Step};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::daemon::job::{Job, Outcome, Phase, Written};
-use crate::daemon::writeback::{Answer, Unreachable, Writeback};
+use crate::daemon::writeback::{Answer, Writeback};
 
 /// More steps than any registry needs: read, write, read again.
 pub const LONGEST_TELL: u32 = 8;
@@ -46,18 +46,15 @@ impl Peer {
             match step {
                 Step::Send(request) => {
                     let answer = tokio::select! {
-                        answer = self.writeback.send(&request) => answer,
+                        answer = self.ask(job, &request) => answer,
                         () = stop.cancelled() => return Outcome::Drained,
                     };
                     match answer {
                         Ok(answer) => {
                             retry_after = answer.retry_after;
-                            self.look_at(job, &answer);
                             seen.push(answer.exchange);
                         }
-                        Err(unreachable @ Unreachable { .. }) => {
-                            return Outcome::Unreachable { reason: unreachable.to_string(), retry_after: None };
-                        }
+                        Err(outcome) => return outcome,
                     }
                 }
                 Step::Done if confirms => return Outcome::Confirmed,
@@ -71,9 +68,36 @@ impl Peer {
         Outcome::Refused(format!("telling the registry took more than {LONGEST_TELL} requests"))
     }
 
+    /// The files of the version that the job is about, found with so many requests at most.
+    pub(super) async fn sources(&self, job: &Job, most: usize) -> Result<Vec<ArtifactSource>, Outcome> {
+        let mut seen: Vec<Exchange> = Vec::new();
+        let mut retry_after: Option<Duration> = None;
+        loop {
+            match self.registry.artifacts(&job.event, &seen) {
+                ArtifactStep::Send(request) if seen.len() < most => {
+                    let answer = self.ask(job, &request).await?;
+                    retry_after = answer.retry_after;
+                    seen.push(answer.exchange);
+                }
+                ArtifactStep::Found(sources) => return Ok(sources),
+                ArtifactStep::Retry(reason) => return Err(Outcome::Unreachable { reason, retry_after }),
+                ArtifactStep::Refused(reason) => return Err(Outcome::Refused(reason)),
+                _ => return Err(Outcome::Refused("the artifact has too many files: raise fetch.max_files".to_owned())),
+            }
+        }
+    }
+
+    async fn ask(&self, job: &Job, request: &Request) -> Result<Answer, Outcome> {
+        let answer = self.writeback.send(request).await;
+        let answer = answer
+            .map_err(|unreachable| Outcome::Unreachable { reason: unreachable.to_string(), retry_after: None })?;
+        self.look_at(job, &answer);
+        Ok(answer)
+    }
+
     /// What an operator has to know whatever comes of the step.
     fn look_at(&self, job: &Job, answer: &Answer) {
-        let registry = job.name.as_str();
+        let registry = job.event.registry.as_str();
         if matches!(answer.exchange.status, 401 | 403) {
             let status = answer.exchange.status;
             error!(

@@ -165,7 +165,7 @@ fn act(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdict>) -> V
     }
     if actions.iter().all(|job| job.state.ended()) {
         let said = |job: &&View| match &job.ending {
-            Some(Ending::Concluded { conclusion: Conclusion::Action { summary, url, .. } }) => {
+            Some(Ending::Concluded { conclusion: Conclusion::Action { summary, url, .. }, .. }) => {
                 Some((summary.clone(), url.clone()))
             }
             _ => None,
@@ -199,20 +199,24 @@ fn vote(jobs: &[View], scanner: &str, advisory: bool) -> Option<Vote> {
     let job = jobs.iter().find(|job| job.phase == Phase::Run && job.name == scanner)?;
     let ending = job.state.ended().then_some(job.ending.as_ref()?)?;
     let (verdict, summary, url, findings) = match ending {
-        Ending::Concluded { conclusion: Conclusion::Scan { verdict, summary, url, findings, more_findings } } => {
-            (*verdict, summary.clone(), url.clone(), findings.len() + more_findings)
-        }
+        Ending::Concluded {
+            conclusion: Conclusion::Scan { verdict, summary, url, findings, more_findings }, ..
+        } => (*verdict, summary.clone(), url.clone(), findings.len() + more_findings),
         Ending::Dead { reason } | Ending::Skipped { reason } => (Verdict::Error, Some(reason.clone()), None, 0),
         _ => (Verdict::Error, None, None, 0),
     };
-    Some(Vote { scanner: scanner.to_owned(), verdict, summary, url, findings, advisory })
+    let artifact = match ending {
+        Ending::Concluded { artifact, .. } => artifact.clone(),
+        _ => None,
+    };
+    Some(Vote { scanner: scanner.to_owned(), verdict, summary, url, findings, advisory, artifact })
 }
 
 /// Why an ended action did not complete.
 fn failure(job: &View) -> Option<String> {
     match job.ending.as_ref()? {
-        Ending::Concluded { conclusion: Conclusion::Action { status: Status::Complete, .. } } => None,
-        Ending::Concluded { conclusion: Conclusion::Action { summary, .. } } => {
+        Ending::Concluded { conclusion: Conclusion::Action { status: Status::Complete, .. }, .. } => None,
+        Ending::Concluded { conclusion: Conclusion::Action { summary, .. }, .. } => {
             Some(summary.clone().unwrap_or_else(|| "failed".to_owned()))
         }
         Ending::Dead { reason } | Ending::Skipped { reason } => Some(reason.clone()),

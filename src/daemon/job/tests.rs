@@ -48,7 +48,12 @@ fn a_word_ends_the_job() {
     let said = Conclusion::Action { status: Status::Failed, summary: None, url: None };
     for attempts in [1, 3, 100] {
         let run = job(Phase::Run, attempts, 0);
-        check(&run, Outcome::Concluded(said.clone()), Next::End(Ending::Concluded { conclusion: said.clone() }));
+        let artifact = Some("ab".repeat(32));
+        check(
+            &run,
+            Outcome::Concluded { conclusion: said.clone(), artifact: artifact.clone() },
+            Next::End(Ending::Concluded { conclusion: said.clone(), artifact }),
+        );
         check(&job(Phase::Report, attempts, 0), Outcome::Told(Vec::new()), Next::End(Ending::Told));
         check(&job(Phase::Confirm, attempts, 0), Outcome::Confirmed, Next::End(Ending::Confirmed));
         let left = Outcome::NotConfirmed("it is in staging".into());
@@ -75,6 +80,14 @@ fn try_later_costs_no_attempt_and_has_an_end() {
     check(&job(Phase::Run, 3, 4), later(), again(160, "busy", false));
     check(&job(Phase::Run, 3, 50), later(), again(3600, "busy", false));
     check(&job(Phase::Run, 3, 80), later(), dead("it asked to be tried later for too long: busy".into()));
+}
+
+#[test]
+fn files_that_cannot_be_fetched_cost_no_attempt_and_are_tried_for_three_days() {
+    check(&job(Phase::Run, 1, 0), unreachable(None), again(10, "503", false));
+    check(&job(Phase::Run, 3, 4), unreachable(None), again(160, "503", false));
+    check(&job(Phase::Run, 3, 4), unreachable(Some(30 * MINUTE)), again(1800, "503", false));
+    check(&job(Phase::Run, 1, 80), unreachable(None), dead("503 (put off 81 times)".into()));
 }
 
 #[test]

@@ -253,7 +253,7 @@ impl Effects for World {
         };
         transcript.take(line.to_string().as_bytes());
         let conclusion: Conclusion = transcript.end().unwrap();
-        Outcome::Concluded(conclusion).into()
+        Outcome::Concluded { conclusion, artifact: None }.into()
     }
 
     async fn tell(&self, job: &Job, stop: CancellationToken) -> Effect {

@@ -168,11 +168,11 @@ fn attempt(result: &str) -> Attempt {
 
 fn voted(verdict: Verdict) -> Next {
     let conclusion = Conclusion::Scan { verdict, summary: None, url: None, findings: Vec::new(), more_findings: 0 };
-    Next::End(Ending::Concluded { conclusion })
+    Next::End(Ending::Concluded { conclusion, artifact: None })
 }
 
 fn acted(status: Status) -> Next {
-    Next::End(Ending::Concluded { conclusion: Conclusion::Action { status, summary: None, url: None } })
+    Next::End(Ending::Concluded { conclusion: Conclusion::Action { status, summary: None, url: None }, artifact: None })
 }
 
 fn told() -> Next {

@@ -162,7 +162,7 @@ fn same(standing: &str, wanted: &str) -> bool {
 }
 
 /// An id: protobuf's JSON writes a string, other producers a number.
-fn text(id: &Value) -> Option<String> {
+pub(super) fn text(id: &Value) -> Option<String> {
     match id {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),

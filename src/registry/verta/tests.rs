@@ -1,5 +1,6 @@
 //! Verta: what is read from its events, and what is sent back.
 
+mod artifacts;
 mod decode;
 mod properties;
 mod redirect;

@@ -108,12 +108,12 @@ impl Round {
 
 fn says(verdict: Verdict) -> Ending {
     let conclusion = Conclusion::Scan { verdict, summary: None, url: None, findings: Vec::new(), more_findings: 0 };
-    Ending::Concluded { conclusion }
+    Ending::Concluded { conclusion, artifact: None }
 }
 
 fn did(status: Status, url: Option<&str>) -> Ending {
     let conclusion = Conclusion::Action { status, summary: Some("word".into()), url: url.map(str::to_owned) };
-    Ending::Concluded { conclusion }
+    Ending::Concluded { conclusion, artifact: None }
 }
 
 fn died() -> Ending {
