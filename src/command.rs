@@ -4,6 +4,7 @@ mod acts;
 pub mod admin_client;
 pub mod check;
 pub mod deliveries;
+pub mod demo;
 pub mod jobs;
 mod output;
 pub mod send;
@@ -32,9 +33,10 @@ pub struct Arguments {
     )]
     pub config: PathBuf,
 
-    /// What to log on stderr: error, warn, info, debug, trace, or a filter such as info,scanrelay=debug.
-    #[arg(long, global = true, env = "SCANRELAY_LOG", default_value = "info,actix_server=warn", value_name = "FILTER")]
-    pub log: String,
+    /// What to log on stderr: error, warn, info, debug, trace, or a filter such as info,scanrelay=debug. Without it, info; in
+    /// the demo, error.
+    #[arg(long, global = true, env = "SCANRELAY_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
 
     #[command(subcommand)]
     pub command: Command,
@@ -46,6 +48,9 @@ pub enum Command {
     Serve,
     /// Explains the configuration, resolving secrets and plugins. Exits 2 on a fault.
     Check(check::Arguments),
+    /// Tells a story: a development registry, the daemon and two sample plugins in a temporary folder, two scans, two
+    /// promotions. Exits 0 when everything came as it should.
+    Demo(demo::Arguments),
     /// Runs the development registry: a stand-in for Verta on loopback, in memory.
     DevRegistry(DevRegistry),
     /// Signs a body as a registry would and posts it to a daemon.

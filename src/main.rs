@@ -3,6 +3,7 @@
 mod command;
 mod daemon;
 mod emulator;
+mod packaged;
 
 use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
@@ -29,7 +30,8 @@ fn main() -> ExitCode {
 }
 
 fn start(arguments: Arguments) -> Outcome {
-    log_to_stderr(&arguments.log)?;
+    let quiet = if matches!(arguments.command, Command::Demo(_)) { "error" } else { "info,actix_server=warn" };
+    log_to_stderr(arguments.log.as_deref().unwrap_or(quiet))?;
     // The only provider that builds with a C compiler alone.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -44,6 +46,7 @@ async fn run(arguments: Arguments) -> Outcome {
         Command::Serve => command::serve::run(&arguments.config).await,
         Command::Check(check) => command::check::run(&arguments.config, &check),
         Command::DevRegistry(registry) => command::serve::development_registry(registry).await,
+        Command::Demo(demo) => command::demo::run(&demo).await,
         Command::Send(send) => command::send::run(&arguments.config, send).await,
         Command::Status(status) => command::status::run(&status, &command::access(&arguments.config).await?).await,
         Command::Pause(queue) => command::status::pause(queue, &command::access(&arguments.config).await?).await,

@@ -49,7 +49,8 @@ fn the<'a>(lines: &[&'a str], word: &str) -> &'a str {
 #[test]
 fn the_first_steps_lead_where_readme_says() {
     let lines = commands();
-    let known = ["dev-registry", "serve", "examples/try/story", "deliveries list", "jobs list", "tests/run"];
+    let known =
+        ["demo", "tests/run", "dev-registry", "serve", "examples/try/story", "status", "deliveries list", "jobs list"];
     assert_eq!(lines.len(), known.len(), "README has a command that nobody runs: {lines:?}");
     assert_eq!(the(&lines, "tests/run"), "tests/run");
 
@@ -72,11 +73,30 @@ fn the_first_steps_lead_where_readme_says() {
     for words in ["scanned, safe", "complete"] {
         assert!(said.contains(words), "{said}\ndoes not say {words}");
     }
-    for (listing, words) in [("deliveries list", "promotion"), ("jobs list", "announce")] {
+    for (listing, words) in [("status", "plugin:announce"), ("deliveries list", "promotion"), ("jobs list", "announce")]
+    {
         let (code, said, stderr) = ended(&mut site(scanrelay(the(&lines, listing))));
         assert_eq!(code, 0, "{stderr}");
         assert!(said.contains(words), "{said}");
     }
+}
+
+#[test]
+fn the_demo_tells_its_story_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = scanrelay(the(&commands(), "demo"));
+    let (code, said, stderr) = ended(demo.env("TMPDIR", folder.path()));
+    assert_eq!((code, stderr.as_str()), (0, ""), "{said}");
+    for words in [
+        "answered 202",
+        "harmless: scanned, safe",
+        "malicious: scanned, unsafe",
+        "harmless: complete https://models.example.com/",
+        "malicious: failed the scanners' verdict is unsafe: pickle-imports: unsafe",
+    ] {
+        assert!(said.contains(words), "{said}\ndoes not say\n{words}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
 }
 
 #[test]

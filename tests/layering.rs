@@ -149,8 +149,9 @@ const DAEMON: &[Room] = &[
 const BINARY: &[Room] = &[
     room("daemon", &[], &[HTTP, SQL, PROCESS, CHILD]),
     room("emulator", &[], &[SQL, PROCESS, CHILD, "std::fs"]),
-    room("command", &["daemon", "emulator"], &[SQL, PROCESS]),
-    room("main", &["command", "daemon", "emulator"], &[HTTP, WEB, SQL, PROCESS]),
+    room("packaged", &[], &["tokio", HTTP, WEB, SQL, CHILD]),
+    room("command", &["daemon", "emulator", "packaged"], &[SQL, PROCESS]),
+    room("main", &["command", "daemon", "emulator", "packaged"], &[HTTP, WEB, SQL, PROCESS]),
 ];
 
 /// Who takes the bytes out of a `Secret`, and what for.

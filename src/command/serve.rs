@@ -18,6 +18,8 @@ pub async fn run(config: &Path) -> Outcome {
         warn!("{warning}");
     }
     let shutdown = until_signalled()?;
+    // Caught, a limit on the size of files fails a write, as a full disk does; by default it would end the daemon.
+    let _too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     let listeners = Listeners::bind(&config).map_err(Failure::Failed)?;
     let (intake, admin) = (listeners.intake_address()?, listeners.admin_address()?);
     let daemon = daemon::start(config, listeners).await?;
@@ -39,7 +41,7 @@ pub async fn development_registry(arguments: DevRegistry) -> Outcome {
 }
 
 /// Cancelled by the first SIGTERM or SIGINT; the second ends the process at once.
-fn until_signalled() -> Result<CancellationToken, Failure> {
+pub(super) fn until_signalled() -> Result<CancellationToken, Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let shutdown = CancellationToken::new();

@@ -85,7 +85,7 @@ pub enum Mask {
 
 impl Default for WriteBack {
     fn default() -> Self {
-        let redirect = [("status", "{status}"), ("url", "{url}")];
+        let redirect = [("status", "{status}"), ("url", "{url}"), ("summary", "{summary}")];
         Self {
             scan_method: "PUT".into(),
             scan_results_key: "scan_external_results".into(),

@@ -25,6 +25,7 @@ pub struct Site {
     registry: Option<String>,
     limits: String,
     routes: String,
+    secrets: String,
 }
 
 impl Site {
@@ -37,6 +38,7 @@ impl Site {
             limits: "retry_first = \"50ms\"\nretry_max = \"200ms\"\nretry_for = \"10m\"".to_owned(),
             routes: "[[routes]]\non = \"scan_request\"\nscanners = [\"scan\"]\n\n[[routes]]\non = \"promotion\"\nstage = \"production\"\nactions = [\"act\"]\n"
                 .to_owned(),
+            secrets: "[{ file = \"webhook-secret\" }]".to_owned(),
         };
         site.write("webhook-secret", WEBHOOK_SECRET, 0o600);
         site.write("developer-key", DEVELOPER_KEY, 0o600);
@@ -60,6 +62,11 @@ impl Site {
     pub fn routes(mut self, routes: &str) -> Self {
         routes.clone_into(&mut self.routes);
         self
+    }
+
+    /// What deliveries are signed with.
+    pub fn secrets(&mut self, secrets: &str) {
+        secrets.clone_into(&mut self.secrets);
     }
 
     /// The registry is somewhere else now.
@@ -128,7 +135,7 @@ url = "{registry}"
 workspace = "acme"
 timeout = "5s"
 credentials = {{ email = "bot@example.com", developer_key = {{ file = "developer-key" }} }}
-webhook = {{ secrets = [{{ file = "webhook-secret" }}] }}
+webhook = {{ secrets = {secrets} }}
 [plugins.scan]
 kind = "scanner"
 command = ["{site}/scan"]
@@ -142,6 +149,7 @@ env = {{ SITE = "{site}" }}
 {routes}"#,
             limits = self.limits,
             routes = self.routes,
+            secrets = self.secrets,
         )
     }
 
@@ -237,8 +245,12 @@ impl Daemon {
         self.ready.kill();
     }
 
+    pub fn pid(&self) -> String {
+        self.ready.child.id().to_string()
+    }
+
     pub fn signal(&self, name: &str) {
-        let pid = self.ready.child.id().to_string();
+        let pid = self.pid();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 

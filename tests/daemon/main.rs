@@ -9,6 +9,7 @@ mod commands;
 mod configuration;
 mod death;
 mod harness;
+mod incidents;
 mod recovery;
 mod shutdown;
 mod story;

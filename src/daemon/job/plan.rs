@@ -227,7 +227,11 @@ fn failure(job: &View) -> Option<String> {
 /// Who said what, in one line.
 fn summary(votes: &[Vote]) -> String {
     let words = votes.iter().map(|vote| {
-        let findings = if vote.findings > 0 { format!(" ({} findings)", vote.findings) } else { String::new() };
+        let findings = if vote.findings > 0 {
+            format!(" ({} finding{})", vote.findings, if vote.findings == 1 { "" } else { "s" })
+        } else {
+            String::new()
+        };
         let advisory = if vote.advisory { " (advisory)" } else { "" };
         format!("{}: {}{findings}{advisory}", vote.scanner, vote.verdict)
     });

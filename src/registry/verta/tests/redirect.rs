@@ -80,7 +80,7 @@ fn without_a_url_its_key_goes() {
     check(r#"{"url":"https://old","owner":"ops"}"#, &complete(None), Some(r#"{"owner":"ops","status":"complete"}"#));
     check(r#"{"url":"https://old"}"#, &Outcome::InProgress, Some(r#"{"status":"in_progress"}"#));
     let failed = Outcome::Promoted { status: Status::Failed, summary: Some("no capacity".into()), url: None };
-    check("", &failed, Some(r#"{"status":"failed"}"#));
+    check("", &failed, Some(r#"{"status":"failed","summary":"no capacity"}"#));
 }
 
 #[test]
