@@ -45,7 +45,7 @@ pub(super) async fn tell(stage: &Stage) -> Outcome {
         let end = word(&metadata["status"]);
         same(&format!("the promotion of {}", version.name), &end, ending)?;
         let more = [&metadata["url"], &metadata["summary"]].into_iter().find_map(Value::as_str).unwrap_or_default();
-        line(&format!("   {}: {end} {}", version.name, printable(more)).trim_end())?;
+        line(format!("   {}: {end} {}", version.name, printable(more)).trim_end())?;
     }
     line("\nAll of it stands in the registry as it should. Nothing is left behind.")
 }
