@@ -5,9 +5,11 @@
 //! the addresses of `getUrlForArtifact` lead. Of its own is also `POST …/workspace/{ws}/model_versions/{id}/scan`, which
 //! asks for a scan of a version as Verta's button does, and `"fail": true` where a build is made.
 
+mod activities;
 mod answer;
 mod artifacts;
 mod builds;
+mod calls;
 mod date;
 mod deliver;
 mod dev;

@@ -29,6 +29,9 @@ pub struct Call {
     pub status: CallStatus,
     #[serde(skip_serializing_if = "Value::is_null")]
     pub response: Value,
+    /// To deliver it again, as it was.
+    #[serde(skip)]
+    pub body: Value,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,13 +44,14 @@ pub enum CallStatus {
 }
 
 impl Call {
-    pub fn new(id: Uint64, webhook: Uint64, uuid: &str) -> Self {
+    pub fn new(id: Uint64, webhook: Uint64, uuid: &str, body: &Value) -> Self {
         Self {
             id,
             webhook_id: webhook,
             event_uuid: uuid.to_owned(),
             status: CallStatus::InProgress,
             response: Value::Null,
+            body: body.clone(),
         }
     }
 }
@@ -55,6 +59,7 @@ impl Call {
 /// A body on its way.
 pub struct Post {
     pub call: Uint64,
+    pub target: Arc<Target>,
     pub body: String,
     pub answered: Option<Answered>,
 }
@@ -75,9 +80,9 @@ pub fn client(timeout: Duration) -> reqwest::Result<Client> {
 }
 
 /// One webhook's deliveries, in order, each tried once: whether Verta tries again by itself is not known.
-pub async fn work(registry: Arc<Registry>, target: Target, mut posts: mpsc::UnboundedReceiver<Post>) {
+pub async fn work(registry: Arc<Registry>, mut posts: mpsc::UnboundedReceiver<Post>) {
     while let Some(post) = posts.recv().await {
-        let ended = deliver(&registry.client, &target, post.body).await;
+        let ended = deliver(&registry.client, &post.target, post.body).await;
         let (status, response) = match &ended {
             Ok((status, body)) => {
                 let status_and_body = json!({ "status_code": status, "body": body });
@@ -85,7 +90,7 @@ pub async fn work(registry: Arc<Registry>, target: Target, mut posts: mpsc::Unbo
             }
             Err(reason) => (CallStatus::Failure, json!({ "error": reason })),
         };
-        let webhook = &target.name;
+        let webhook = &post.target.name;
         match &ended {
             Ok((status, _)) => info!(webhook, status, "delivered"),
             Err(reason) => warn!(webhook, reason, "not delivered"),

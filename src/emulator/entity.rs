@@ -39,7 +39,8 @@ impl<'de> Deserialize<'de> for Uint64 {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Written as a name, read as a name or a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Stage {
     Development,
@@ -47,6 +48,33 @@ pub enum Stage {
     Production,
     Archived,
     Unassigned,
+}
+
+impl Stage {
+    /// By number, from 1.
+    const ALL: [Self; 5] = [Self::Development, Self::Staging, Self::Production, Self::Archived, Self::Unassigned];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Development => "DEVELOPMENT",
+            Self::Staging => "STAGING",
+            Self::Production => "PRODUCTION",
+            Self::Archived => "ARCHIVED",
+            Self::Unassigned => "UNASSIGNED",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Stage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = Value::deserialize(deserializer)?;
+        let stages = Self::ALL.into_iter().zip(1..);
+        let found = stages.map(|(stage, number): (Self, u64)| (stage, written == stage.name() || written == number));
+        found.filter(|(_, named)| *named).map(|(stage, _)| stage).next().ok_or_else(|| {
+            let names: Vec<String> = Self::ALL.iter().map(|stage| format!("`{}`", stage.name())).collect();
+            serde::de::Error::custom(format!("unknown stage {written}, expected one of {}", names.join(", ")))
+        })
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -68,6 +96,9 @@ pub struct ModelVersion {
     pub time_updated: Uint64,
     pub owner: String,
     pub stage: Stage,
+    /// It came to production, and nobody has said yet what became of it there.
+    #[serde(skip)]
+    pub promoting: bool,
     /// What people may change: `redirect_metadata`, `description`, `labels` and the like.
     #[serde(flatten)]
     pub rest: Map<String, Value>,

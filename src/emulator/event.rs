@@ -19,6 +19,35 @@ pub enum EventType {
     RequestScan,
 }
 
+/// What an event is about: one of four enums of Verta's services, by its name in there.
+///
+/// Some names are in two of the enums, such as `BUILD`, and both mean the same: the name alone counts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ResourceType {
+    #[serde(rename = "modeldb_service_resource_type", alias = "modeldbServiceResourceType")]
+    Modeldb(String),
+    #[serde(rename = "deployment_service_resource_type", alias = "deploymentServiceResourceType")]
+    Deployment(String),
+    #[serde(rename = "role_service_resource_type", alias = "roleServiceResourceType")]
+    Role(String),
+    #[serde(rename = "authz_service_resource_type", alias = "authzServiceResourceType")]
+    Authz(String),
+}
+
+impl ResourceType {
+    fn name(&self) -> &str {
+        match self {
+            Self::Modeldb(name) | Self::Deployment(name) | Self::Role(name) | Self::Authz(name) => name,
+        }
+    }
+}
+
+impl PartialEq for ResourceType {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
 /// What happened to what.
 pub enum Happening<'a> {
     ModelCreated(&'a RegisteredModel),
@@ -38,6 +67,15 @@ impl Happening<'_> {
         }
     }
 
+    pub fn resource_type(&self) -> ResourceType {
+        let modeldb = |name: &str| ResourceType::Modeldb(name.to_owned());
+        match self {
+            Self::ModelCreated(_) => modeldb("REGISTERED_MODEL"),
+            Self::ScanRequested { .. } => ResourceType::Deployment("BUILD".to_owned()),
+            _ => modeldb("REGISTERED_MODEL_VERSION"),
+        }
+    }
+
     pub fn body(&self, uuid: &str, workspace: Uint64, now: Uint64) -> Value {
         let mut body = json!({ "event_uuid": uuid, "workspace_id": workspace, "timestamp": now });
         // CREATE is the zero value, which protobuf's JSON leaves out.
@@ -45,11 +83,7 @@ impl Happening<'_> {
             body["event_type"] = json!(self.event_type());
         }
         let version = |version| json!({ "model_version": version, "entity_workspace_id": workspace });
-        body["resource_type"] = match self {
-            Self::ModelCreated(_) => json!({ "modeldb_service_resource_type": "REGISTERED_MODEL" }),
-            Self::ScanRequested { .. } => json!({ "deployment_service_resource_type": "BUILD" }),
-            _ => json!({ "modeldb_service_resource_type": "REGISTERED_MODEL_VERSION" }),
-        };
+        body["resource_type"] = json!(self.resource_type());
         body["new_entity"] = match self {
             Self::ModelCreated(model) => json!({ "registered_model": model, "entity_workspace_id": workspace }),
             Self::VersionCreated(new) | Self::VersionUpdated { new, .. } | Self::Promoted { new, .. } => version(new),

@@ -60,6 +60,7 @@ fn set(version: &mut ModelVersion, key: &str, value: Value) -> Result<(), Refusa
             // The zero value, which protobuf's JSON leaves out.
             version.rest.remove(key);
         } else {
+            version.promoting &= key != "redirect_metadata";
             version.rest.insert(key.to_owned(), value);
         }
         return Ok(());

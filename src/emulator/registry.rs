@@ -1,13 +1,14 @@
 //! The registry's state, behind one lock that is never held across an await.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::Options;
+use super::activities::Activity;
 use super::answer::Refusal;
 use super::artifacts::Artifacts;
 use super::builds::Build;
@@ -15,12 +16,14 @@ use super::date;
 use super::deliver::{self, Call};
 use super::dev::{Fault, Write};
 use super::entity::{ModelVersion, RegisteredModel, Uint64};
-use super::event::{Happening, Uuids};
+use super::event::{EventType, Happening, ResourceType, Uuids};
 use super::stages::Transition;
 use super::webhooks::Webhook;
 
 /// As in Verta's examples: far from the other ids, so that none is taken for another.
 const FIRST_BUILD: u64 = 5150;
+/// The oldest are forgotten first.
+const KEPT_CALLS: usize = 4096;
 
 /// The state, and where work goes on after an answer.
 pub struct Registry {
@@ -63,6 +66,7 @@ pub struct State {
     pub models: BTreeMap<Uint64, RegisteredModel>,
     pub versions: BTreeMap<Uint64, ModelVersion>,
     pub transitions: BTreeMap<Uint64, Transition>,
+    pub activities: VecDeque<Activity>,
     pub builds: BTreeMap<u64, Build>,
     pub calls: BTreeMap<Uint64, Call>,
     pub artifacts: Artifacts,
@@ -81,6 +85,7 @@ impl State {
             models: BTreeMap::new(),
             versions: BTreeMap::new(),
             transitions: BTreeMap::new(),
+            activities: VecDeque::new(),
             builds: BTreeMap::new(),
             calls: BTreeMap::new(),
             artifacts: Artifacts::default(),
@@ -134,19 +139,41 @@ impl State {
     pub fn fire(&mut self, workspace: Uint64, happening: &Happening<'_>) {
         let uuid = self.uuids.next();
         let body = happening.body(&uuid, workspace, date::now());
-        let hears = |hook: &&Webhook| hook.hears(workspace, happening.event_type());
+        self.send(workspace, happening.event_type(), Some(&happening.resource_type()), &uuid, &body);
+    }
+
+    /// Queues a body for every webhook that hears such events.
+    pub fn send(
+        &mut self,
+        workspace: Uint64,
+        event: EventType,
+        resource: Option<&ResourceType>,
+        uuid: &str,
+        body: &Value,
+    ) {
+        let hears = |hook: &&Webhook| hook.hears(workspace, event, resource);
         let hearing: Vec<Uint64> = self.webhooks.values().filter(hears).map(|hook| hook.id).collect();
         for hook in hearing {
-            self.queue(hook, &uuid, &body, None);
+            self.queue(hook, uuid, body, None);
         }
     }
 
-    /// Records a call to one webhook and queues it; `answered` hears how it ended.
-    pub fn queue(&mut self, hook: Uint64, uuid: &str, body: &Value, answered: Option<deliver::Answered>) {
+    /// Records a call to one webhook, if there is such, and queues it: the call's id. `answered` hears how it ended.
+    pub fn queue(
+        &mut self,
+        hook: Uint64,
+        uuid: &str,
+        body: &Value,
+        answered: Option<deliver::Answered>,
+    ) -> Option<Uint64> {
         let id = self.next_id();
-        if let Some(hook) = self.webhooks.get(&hook) {
-            self.calls.insert(id, Call::new(id, hook.id, uuid));
-            hook.queue(deliver::Post { call: id, body: body.to_string(), answered });
+        let hook = self.webhooks.get(&hook)?;
+        if self.calls.len() == KEPT_CALLS {
+            self.calls.pop_first();
         }
+        self.calls.insert(id, Call::new(id, hook.id, uuid, body));
+        let target = Arc::clone(&hook.target);
+        hook.queue(deliver::Post { call: id, target, body: body.to_string(), answered });
+        Some(id)
     }
 }

@@ -10,7 +10,7 @@ use actix_web::{HttpMessage as _, Resource, ResponseError as _};
 
 use super::answer::{MAX_BODY, Refusal};
 use super::registry::Registry;
-use super::{SERVER, artifacts, builds, dev, models, scans, stages, versions, webhooks};
+use super::{SERVER, activities, artifacts, builds, calls, dev, models, scans, stages, versions, webhooks};
 
 /// Who calls.
 #[derive(Clone)]
@@ -41,11 +41,17 @@ pub fn routes(registry: &Data<Registry>) -> impl FnOnce(&mut ServiceConfig) + us
 }
 
 fn events(config: &mut ServiceConfig) {
-    let event = |name: &str| at(&format!("/api/v1/uac-proxy/events/{name}"), "POST");
+    let path = |name: &str| format!("/api/v1/uac-proxy/events/{name}");
+    let event = |name: &str| at(&path(name), "POST");
     config
         .service(event("createWebhook").route(web::post().to(webhooks::create)))
-        .service(event("triggerTest").route(web::post().to(webhooks::trigger_test)))
-        .service(event("findWebhookCall").route(web::post().to(webhooks::find_calls)));
+        .service(event("triggerTest").route(web::post().to(calls::trigger_test)))
+        .service(event("updateWebhook").route(web::post().to(webhooks::update)))
+        .service(event("findWebhook").route(web::post().to(webhooks::find)))
+        .service(at(&path("deleteWebhook"), "DELETE").route(web::delete().to(webhooks::delete)))
+        .service(event("createEvent").route(web::post().to(calls::create_event)))
+        .service(event("findWebhookCall").route(web::post().to(calls::find)))
+        .service(event("retriggerWebhookCall").route(web::post().to(calls::retrigger)));
 }
 
 fn models_and_versions(config: &mut ServiceConfig) {
@@ -66,6 +72,11 @@ fn models_and_versions(config: &mut ServiceConfig) {
         .service(registry(&format!("{version}/full_body"), "PATCH").route(web::patch().to(versions::change_masked)))
         .service(registry("stage/createTransition", "POST").route(web::post().to(stages::create)))
         .service(registry("stage/approveTransition", "POST").route(web::post().to(stages::approve)))
+        .service(registry("stage/rejectTransition", "POST").route(web::post().to(stages::reject)))
+        .service(registry("stage/closeTransition", "POST").route(web::post().to(stages::close)))
+        .service(registry("stage/createComment", "POST").route(web::post().to(activities::comment)))
+        .service(registry("stage/findActivities", "POST").route(web::post().to(activities::find)))
+        .service(registry("stage/findTransitions", "POST").route(web::post().to(activities::find_transitions)))
         .service(registry("stage/commitTransition", "POST").route(web::post().to(stages::commit)))
         .service(registry("stage/updateStage", "POST").route(web::post().to(stages::update)));
 }

@@ -1,9 +1,11 @@
-//! The stage flow: a transition is asked for, approved by somebody else, and committed.
+//! The stage flow: a transition is asked for, approved by somebody else, and committed; or rejected, or closed.
 
-use actix_web::web::{Data, Json, ReqData};
+use std::collections::BTreeMap;
+
+use actix_web::web::{Data, ReqData};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
+use super::activities::{What, record};
 use super::answer::{Answer, Body, Refusal};
 use super::entity::{ModelVersion, Stage, Uint64};
 use super::event::Happening;
@@ -11,23 +13,41 @@ use super::registry::{Registry, State};
 use super::routes::Email;
 use super::versions::replace;
 
-/// The names of the states are ours: Verta's are not documented.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub enum Status {
-    Open,
+pub enum TransitionState {
+    Pending,
     Approved,
+    Rejected,
+    Closed,
     Committed,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Transition {
-    id: Uint64,
+    pub id: Uint64,
     model_version_id: Uint64,
-    desired_stage: Stage,
-    status: Status,
+    source_stage: Stage,
+    pub desired_stage: Stage,
+    state: TransitionState,
     #[serde(skip)]
     author: String,
+    /// By person, whether they approve: the last word of each counts.
+    #[serde(skip)]
+    votes: BTreeMap<String, bool>,
+}
+
+impl Transition {
+    pub fn state(&self) -> TransitionState {
+        self.state
+    }
+
+    fn vote(&mut self, voter: &str, approves: bool) {
+        self.votes.insert(voter.to_owned(), approves);
+        // One rejection outweighs every approval.
+        let all = self.votes.values().all(|approves| *approves);
+        self.state = if all { TransitionState::Approved } else { TransitionState::Rejected };
+    }
 }
 
 #[derive(Deserialize)]
@@ -36,12 +56,16 @@ pub struct Create {
     model_version_id: Uint64,
     #[serde(alias = "desiredStage")]
     desired_stage: Stage,
+    #[serde(default)]
+    comment: String,
 }
 
 #[derive(Deserialize)]
 pub struct Named {
     #[serde(alias = "transitionId")]
     transition_id: Uint64,
+    #[serde(default)]
+    comment: String,
 }
 
 #[derive(Deserialize)]
@@ -49,42 +73,73 @@ pub struct Update {
     #[serde(alias = "modelVersionId")]
     model_version_id: Uint64,
     stage: Stage,
+    #[serde(default)]
+    comment: String,
 }
 
 pub async fn create(registry: Data<Registry>, caller: ReqData<Email>, Body(asked): Body<Create>) -> Answer {
     let mut state = registry.state();
-    let version = state.version(asked.model_version_id)?.clone();
+    let transition = begin(&mut state, asked.model_version_id, asked.desired_stage, &caller.0)?;
+    record(&mut state, asked.model_version_id, &caller.0, asked.comment, What::Asked(transition))
+}
+
+fn begin(state: &mut State, version: Uint64, to: Stage, author: &str) -> Result<Transition, Refusal> {
+    let source_stage = state.version(version)?.stage;
     let transition = Transition {
         id: state.next_id(),
-        model_version_id: version.id,
-        desired_stage: asked.desired_stage,
-        status: Status::Open,
-        author: caller.into_inner().0,
+        model_version_id: version,
+        source_stage,
+        desired_stage: to,
+        state: TransitionState::Pending,
+        author: author.to_owned(),
+        votes: BTreeMap::new(),
     };
-    replace(&mut state, version);
-    Ok(activity(&mut state, transition))
+    state.transitions.insert(transition.id, transition.clone());
+    Ok(transition)
 }
 
 pub async fn approve(registry: Data<Registry>, caller: ReqData<Email>, Body(asked): Body<Named>) -> Answer {
-    let mut state = registry.state();
-    let mut transition = open(&state, asked.transition_id)?;
-    if transition.author == caller.into_inner().0 {
-        return Err(Refusal::forbidden("the author of a transition cannot approve it"));
-    }
-    transition.status = Status::Approved;
-    let version = state.version(transition.model_version_id)?.clone();
-    replace(&mut state, version);
-    Ok(activity(&mut state, transition))
+    vote(&mut registry.state(), &caller.0, true, asked)
 }
 
-pub async fn commit(registry: Data<Registry>, Body(asked): Body<Named>) -> Answer {
+pub async fn reject(registry: Data<Registry>, caller: ReqData<Email>, Body(asked): Body<Named>) -> Answer {
+    vote(&mut registry.state(), &caller.0, false, asked)
+}
+
+fn vote(state: &mut State, voter: &str, approves: bool, asked: Named) -> Answer {
+    let mut transition = open(state, asked.transition_id)?;
+    if transition.author == voter {
+        let act = if approves { "approve" } else { "reject" };
+        return Err(Refusal::forbidden(format!("the author of a transition cannot {act} it")));
+    }
+    transition.vote(voter, approves);
+    state.transitions.insert(transition.id, transition.clone());
+    let version = transition.model_version_id;
+    let what = if approves { What::Approved(transition) } else { What::Rejected(transition) };
+    record(state, version, voter, asked.comment, what)
+}
+
+/// Whoever can write can do this, the author too.
+pub async fn close(registry: Data<Registry>, caller: ReqData<Email>, Body(asked): Body<Named>) -> Answer {
     let mut state = registry.state();
     let mut transition = open(&state, asked.transition_id)?;
-    if transition.status != Status::Approved {
+    transition.state = TransitionState::Closed;
+    state.transitions.insert(transition.id, transition.clone());
+    record(&mut state, transition.model_version_id, &caller.0, asked.comment, What::Closed(transition))
+}
+
+pub async fn commit(registry: Data<Registry>, caller: ReqData<Email>, Body(asked): Body<Named>) -> Answer {
+    finish(&mut registry.state(), &caller.0, asked)
+}
+
+fn finish(state: &mut State, caller: &str, asked: Named) -> Answer {
+    let mut transition = open(state, asked.transition_id)?;
+    if transition.state != TransitionState::Approved {
         return Err(Refusal::too_early(format!("transition {} is not approved", transition.id)));
     }
-    transition.status = Status::Committed;
-    let (old, new) = move_to(transition.desired_stage, transition.model_version_id, &mut state)?;
+    transition.state = TransitionState::Committed;
+    let to = transition.desired_stage;
+    let (old, new) = move_to(to, to == Stage::Production, transition.model_version_id, state)?;
     let workspace = state.workspace_of(&new)?;
     let (old, new) = (&old, &new);
     let happening = match new.stage {
@@ -92,36 +147,35 @@ pub async fn commit(registry: Data<Registry>, Body(asked): Body<Named>) -> Answe
         _ => Happening::VersionUpdated { old, new },
     };
     state.fire(workspace, &happening);
-    Ok(activity(&mut state, transition))
+    state.transitions.insert(transition.id, transition.clone());
+    record(state, new.id, caller, asked.comment, What::Committed(transition))
 }
 
 /// Past all approval. Whether Verta fires PROMOTE for it is not known; here it fires nothing, so that a promotion is
 /// always one that somebody approved.
-pub async fn update(registry: Data<Registry>, Body(asked): Body<Update>) -> Answer {
+pub async fn update(registry: Data<Registry>, caller: ReqData<Email>, Body(asked): Body<Update>) -> Answer {
     let mut state = registry.state();
-    let (_, version) = move_to(asked.stage, asked.model_version_id, &mut state)?;
-    let id = state.next_id();
-    Ok(Json(json!({ "id": id, "model_version_id": version.id, "stage": version.stage })))
+    let (_, version) = move_to(asked.stage, false, asked.model_version_id, &mut state)?;
+    record(&mut state, version.id, &caller.0, asked.comment, What::Updated(version.stage))
 }
 
 /// The version before and after.
-fn move_to(stage: Stage, id: Uint64, known: &mut State) -> Result<(ModelVersion, ModelVersion), Refusal> {
+fn move_to(
+    stage: Stage,
+    promoting: bool,
+    id: Uint64,
+    known: &mut State,
+) -> Result<(ModelVersion, ModelVersion), Refusal> {
     let old = known.version(id)?.clone();
-    let new = replace(known, ModelVersion { stage, ..old.clone() });
+    let new = replace(known, ModelVersion { stage, promoting, ..old.clone() });
     Ok((old, new))
 }
 
 fn open(state: &State, id: Uint64) -> Result<Transition, Refusal> {
     let transition = state.transitions.get(&id).ok_or_else(|| Refusal::unknown("transition", id))?;
-    match transition.status {
-        Status::Committed => Err(Refusal::too_early(format!("transition {id} is committed already"))),
-        Status::Open | Status::Approved => Ok(transition.clone()),
+    match transition.state {
+        TransitionState::Committed => Err(Refusal::too_early(format!("transition {id} is committed already"))),
+        TransitionState::Closed => Err(Refusal::too_early(format!("transition {id} is closed"))),
+        TransitionState::Pending | TransitionState::Approved | TransitionState::Rejected => Ok(transition.clone()),
     }
-}
-
-/// Keeps the transition and answers with the activity that changed it.
-fn activity(state: &mut State, transition: Transition) -> Json<Value> {
-    let answer = json!({ "id": state.next_id(), "transition": transition });
-    state.transitions.insert(transition.id, transition);
-    Json(answer)
 }

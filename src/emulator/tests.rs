@@ -1,7 +1,9 @@
 //! The registry on a real listener, driven as a person and an integration would, with a receiver that verifies.
 
 mod artifacts;
+mod events;
 mod harness;
 mod integration;
 mod scans;
+mod stages;
 mod webhooks;

@@ -37,6 +37,7 @@ pub async fn create(
         time_updated: now,
         owner: caller.into_inner().0,
         stage: Stage::Unassigned,
+        promoting: false,
         rest: Map::new(),
     };
     patch::unmasked(&mut version, asked)?;

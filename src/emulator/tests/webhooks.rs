@@ -60,9 +60,9 @@ async fn a_promotion_is_delivered_signed_after_approval_by_somebody_else() {
     let (status, code, _) = site.refused("POST", &stage("approve"), transition.clone()).await;
     assert_eq!((status, code), (403, 7), "the author cannot approve");
     let (status, answer) = site.call("grace@example.com", "POST", &stage("approve"), transition.clone()).await;
-    assert_eq!((status, &answer["transition"]["status"]), (200, &json!("APPROVED")));
+    assert_eq!((status, &answer["transition"]["state"]), (200, &json!("APPROVED")));
     let done = site.must("POST", &stage("commit"), transition.clone()).await;
-    assert_eq!(done["transition"]["status"], "COMMITTED");
+    assert_eq!(done["transition"]["state"], "COMMITTED");
     for call in ["commit", "approve"] {
         assert_eq!(site.refused("POST", &stage(call), transition.clone()).await.1, 9, "it is committed already");
     }
