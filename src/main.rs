@@ -3,6 +3,7 @@
 mod command;
 mod daemon;
 mod emulator;
+mod packaged;
 
 use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
@@ -51,6 +52,7 @@ async fn run(arguments: Arguments) -> Outcome {
         Command::Deliveries(deliveries) => {
             command::deliveries::run(deliveries, &command::access(&arguments.config).await?).await
         }
+        Command::Plugin(plugin) => command::plugin::run(&arguments.config, plugin).await,
         Command::Jobs(jobs) => command::jobs::run(jobs, &command::access(&arguments.config).await?).await,
     }
 }

@@ -39,7 +39,7 @@ pub async fn development_registry(bind: SocketAddr) -> Outcome {
 }
 
 /// Cancelled by the first SIGTERM or SIGINT; the second ends the process at once.
-fn until_signalled() -> Result<CancellationToken, Failure> {
+pub(super) fn until_signalled() -> Result<CancellationToken, Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let shutdown = CancellationToken::new();

@@ -112,8 +112,13 @@ async fn make_workdir(spec: &Spec) -> Result<(Workdir, Vec<u8>), String> {
     let document =
         serde_json::to_vec(&spec.invocation).map_err(|error| format!("the input has no JSON form: {error}"))?;
     let (root, run, body) = (spec.work_root.clone(), spec.invocation.run.clone(), spec.body.clone());
+    let artifact = spec.artifact.clone();
     let made = tokio::task::spawn_blocking(move || {
-        Workdir::create(&root, &run.id, run.attempt, &document, &body).map(|workdir| (workdir, document))
+        let workdir = Workdir::create(&root, &run.id, run.attempt, &document, &body)?;
+        if let Some(folder) = artifact {
+            workdir.adopt(&folder)?;
+        }
+        Ok((workdir, document))
     });
     made.await.unwrap_or_else(|error| Err(format!("the working directory was not made: {error}")))
 }

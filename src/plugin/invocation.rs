@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::PROTOCOL;
 use crate::{Event, Timestamp};
@@ -76,7 +77,7 @@ impl Run {
 pub struct Artifact {
     /// The folder, relative to the working directory.
     pub path: String,
-    /// SHA-256 over the sorted `sha256 size path` records of the files, in hex.
+    /// The digest of the tree, in hex: see [`Artifact::of`].
     pub sha256: String,
     /// Length of all files together, in bytes.
     pub size: u64,
@@ -84,7 +85,30 @@ pub struct Artifact {
     pub files: Vec<ArtifactFile>,
 }
 
-/// One file of an artifact.
+impl Artifact {
+    /// The artifact of these files.
+    ///
+    /// Its digest is SHA-256 over one record per file, sorted by their bytes: `<sha256 in hex> <size> <name>` and a line
+    /// feed, where a backslash in the name is written `\\`, and a line feed `\n`. So it depends on content and names, and
+    /// not on the order in which the registry listed them.
+    pub fn of(files: Vec<ArtifactFile>) -> Self {
+        let record = |file: &ArtifactFile| {
+            let name = file.name.replace('\\', "\\\\").replace('\n', "\\n");
+            format!("{} {} {name}\n", file.sha256, file.size)
+        };
+        let mut records: Vec<String> = files.iter().map(record).collect();
+        records.sort_unstable();
+        let mut tree = Sha256::new();
+        for record in &records {
+            tree.update(record);
+        }
+        let sha256 = base16ct::lower::encode_string(&tree.finalize());
+        let size = files.iter().fold(0_u64, |size, file| size.saturating_add(file.size));
+        Self { path: "artifact/".to_owned(), sha256, size, files }
+    }
+}
+
+/// One file of an artifact. An archive is one file, too: nothing is unpacked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ArtifactFile {
@@ -96,4 +120,11 @@ pub struct ArtifactFile {
     pub sha256: String,
     /// Its length in bytes.
     pub size: u64,
+}
+
+impl ArtifactFile {
+    /// A file of that name in the registry, kept at `path`.
+    pub fn new(path: impl Into<String>, name: impl Into<String>, sha256: impl Into<String>, size: u64) -> Self {
+        Self { path: path.into(), name: name.into(), sha256: sha256.into(), size }
+    }
 }

@@ -72,3 +72,24 @@ fn the_input_has_the_documented_form() {
     assert_eq!(serde_json::to_string(&input).unwrap(), json);
     assert_eq!(serde_json::from_str::<Invocation>(json).unwrap(), input);
 }
+
+#[test]
+fn the_digest_of_a_tree_is_that_of_its_sorted_records() {
+    let file = |name: &str, size: u64| ArtifactFile::new("artifact/1.bin", name, "ab".repeat(32), size);
+    let check = |files: &[ArtifactFile], records: &str| {
+        use sha2::Digest as _;
+        let expected = base16ct::lower::encode_string(&sha2::Sha256::digest(records));
+        let artifact = Artifact::of(files.to_vec());
+        assert_eq!(artifact.sha256, expected, "{records:?}");
+        assert_eq!(artifact.size, files.iter().map(|file| file.size).sum::<u64>());
+    };
+    let hex = "ab".repeat(32);
+    check(&[], "");
+    check(&[file("model.pkl", 7)], &format!("{hex} 7 model.pkl\n"));
+    let sorted = format!("{hex} 10 b\n{hex} 7 a\n");
+    check(&[file("a", 7), file("b", 10)], &sorted);
+    check(&[file("b", 10), file("a", 7)], &sorted);
+    // A name cannot play a second record.
+    check(&[file(&format!("a\n{hex} 7 b\\"), 7)], &format!("{hex} 7 a\\n{hex} 7 b\\\\\n"));
+    assert_eq!(Artifact::of(vec![file("a", u64::MAX), file("b", 1)]).size, u64::MAX);
+}

@@ -45,6 +45,9 @@ pub struct Spec {
     pub invocation: Invocation,
     /// The raw payload.
     pub body: Bytes,
+    /// A folder of this run's own with the model's files. It is moved into the working directory, so it stands on the
+    /// same file system as `work_root`.
+    pub artifact: Option<PathBuf>,
 }
 
 /// How the plugin gives its result.

@@ -59,6 +59,14 @@ impl Workdir {
         self.path.join("artifact")
     }
 
+    /// Moves the model's files in.
+    pub(super) fn adopt(&self, folder: &Path) -> Result<(), String> {
+        fs::rename(folder, self.artifact()).map_err(|error| {
+            printable(&format!("{} was not moved to {}: {error}", folder.display(), self.artifact().display()))
+                .into_owned()
+        })
+    }
+
     /// Where a wrapper writes the contract's lines.
     pub(super) fn result(&self) -> PathBuf {
         self.path.join("result")
