@@ -7,6 +7,7 @@ pub mod deliveries;
 pub mod demo;
 pub mod jobs;
 mod output;
+pub mod plugin;
 pub mod send;
 pub mod serve;
 pub mod status;
@@ -19,6 +20,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::daemon::Config;
 use admin_client::Access;
 
+/// Where the configuration is when nobody says where.
+const DEFAULT_CONFIG: &str = "/etc/scanrelay/scanrelay.toml";
+
 /// Receives signed model-registry webhooks, runs scanners and promotion actions, and reports the verdict.
 #[derive(Debug, Parser)]
 #[command(name = "scanrelay", version, propagate_version = true, arg_required_else_help = true)]
@@ -28,7 +32,7 @@ pub struct Arguments {
         long,
         global = true,
         env = "SCANRELAY_CONFIG",
-        default_value = "/etc/scanrelay/scanrelay.toml",
+        default_value = DEFAULT_CONFIG,
         value_name = "FILE"
     )]
     pub config: PathBuf,
@@ -67,6 +71,9 @@ pub enum Command {
     /// Looks at jobs, and acts on them.
     #[command(subcommand)]
     Jobs(jobs::Command),
+    /// Lists the plugins, and tries one without a registry.
+    #[command(subcommand)]
+    Plugin(plugin::Command),
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,7 @@ mod server;
 mod simulation;
 mod start;
 mod store;
+mod trial;
 mod verdict;
 mod worker;
 mod writeback;
@@ -32,13 +33,14 @@ use tracing::{info, warn};
 pub use admin::acts::{Act, did, in_words, would};
 pub use admin::{show_delivery, show_job};
 pub use clock::Clock;
-pub use config::{Config, SAMPLE, span};
+pub use config::{Catalog, Config, Found, SAMPLE, span};
 pub use listeners::{Listeners, bound};
 pub use runner::harden;
 pub use start::start;
 pub use store::{
     ALL, AttemptRow, By, Cancelled, DeliveryRow, Filter, JobRow, Keep, Replayed, Status, Store, StoreError, VerdictRow,
 };
+pub use trial::{Trial, Tried};
 
 /// A daemon at work.
 pub struct Daemon {

@@ -54,6 +54,7 @@ async fn run(arguments: Arguments) -> Outcome {
         Command::Deliveries(deliveries) => {
             command::deliveries::run(deliveries, &command::access(&arguments.config).await?).await
         }
+        Command::Plugin(plugin) => command::plugin::run(&arguments.config, plugin).await,
         Command::Jobs(jobs) => command::jobs::run(jobs, &command::access(&arguments.config).await?).await,
     }
 }

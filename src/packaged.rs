@@ -1,25 +1,79 @@
-//! The sample plugins, compiled in.
+//! The sample plugins, compiled in, so that one binary is enough to try them.
 
-use std::fs::{self, Permissions};
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Path below the folder, content, mode.
-const FILES: [(&str, &str, u32); 4] = [
-    ("announce/announce", include_str!("../plugins/announce/announce"), 0o755),
-    ("announce/plugin.toml", include_str!("../plugins/announce/plugin.toml"), 0o644),
-    ("pickle-imports/pickle-imports", include_str!("../plugins/pickle-imports/pickle-imports"), 0o755),
-    ("pickle-imports/plugin.toml", include_str!("../plugins/pickle-imports/plugin.toml"), 0o644),
+/// A file of `plugins/`: its path there, what is in it, and its mode.
+struct Packaged {
+    path: &'static str,
+    text: &'static str,
+    mode: u32,
+}
+
+macro_rules! packaged {
+    ($path:literal, $mode:literal) => {
+        Packaged { path: $path, text: include_str!(concat!("../plugins/", $path)), mode: $mode }
+    };
+}
+
+const FILES: &[Packaged] = &[
+    packaged!("announce/README.md", 0o644),
+    packaged!("announce/announce", 0o755),
+    packaged!("announce/plugin.toml", 0o644),
+    packaged!("pickle-imports/README.md", 0o644),
+    packaged!("pickle-imports/pickle-imports", 0o755),
+    packaged!("pickle-imports/plugin.toml", 0o644),
 ];
 
-/// Writes them below that folder.
+/// Writes them below `folder`, which may be there; none of the files may be.
 pub fn unpack(folder: &Path) -> io::Result<()> {
-    for (name, text, mode) in FILES {
-        let path = folder.join(name);
-        fs::create_dir_all(path.parent().unwrap_or(folder))?;
-        fs::write(&path, text)?;
-        fs::set_permissions(&path, Permissions::from_mode(mode))?;
+    for file in FILES {
+        let path = folder.join(file.path);
+        if let Some(above) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o755).create(above)?;
+        }
+        let mut written = File::options().write(true).create_new(true).mode(file.mode).open(&path)?;
+        written.write_all(file.text.as_bytes())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// Every file below, but for the golden ones: its text, and whether it is a program.
+    fn tree(folder: &Path) -> BTreeMap<String, (String, bool)> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![folder.to_owned()];
+        while let Some(next) = folders.pop() {
+            for entry in fs::read_dir(next).unwrap().map(Result::unwrap) {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.extend((entry.file_name() != "golden").then_some(path));
+                    continue;
+                }
+                let name = path.strip_prefix(folder).unwrap().display().to_string();
+                let program = path.metadata().unwrap().permissions().mode() & 0o111 != 0;
+                found.insert(name, (fs::read_to_string(&path).unwrap(), program));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn what_is_packaged_is_what_stands_in_the_repository() {
+        let unpacked = tempfile::tempdir().unwrap();
+        unpack(unpacked.path()).unwrap();
+        let mut expected = tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins"));
+        expected.remove("README.md").expect("the contract, which is for readers");
+        assert_eq!(tree(unpacked.path()), expected);
+        assert_eq!(unpack(unpacked.path()).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
 }

@@ -115,6 +115,8 @@ const DAEMON: &[Room] = &[
         &["clock", "effects", "job", "running", "store"],
         &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"],
     ),
+    // One plugin once, without a registry.
+    room("trial", &["clock", "config", "effects", "runner"], &[HTTP, WEB, SQL, PROCESS, CHILD]),
     room("config", &["address", "verdict"], &["tokio", HTTP, WEB, SQL, CHILD]),
     room("route", &["config", "job"], PURE),
     // Stores and wakes, and never runs anything.
@@ -149,7 +151,8 @@ const DAEMON: &[Room] = &[
 const BINARY: &[Room] = &[
     room("daemon", &[], &[HTTP, SQL, PROCESS, CHILD]),
     room("emulator", &[], &[SQL, PROCESS, CHILD, "std::fs"]),
-    room("packaged", &[], &["tokio", HTTP, WEB, SQL, CHILD]),
+    // The sample plugins, as they were compiled in.
+    room("packaged", &[], &["tokio", HTTP, WEB, SQL, CHILD, "std::net"]),
     room("command", &["daemon", "emulator", "packaged"], &[SQL, PROCESS]),
     room("main", &["command", "daemon", "emulator", "packaged"], &[HTTP, WEB, SQL, PROCESS]),
 ];

@@ -1,6 +1,7 @@
 //! The configuration: one TOML file, checked once. What the user typed ([`raw`]) becomes what the program runs on
 //! ([`Config`]); nothing later checks a setting again.
 
+mod catalog;
 mod error;
 mod explain;
 mod fetch;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use config::{File, FileFormat};
 use sha2::{Digest, Sha256};
 
+pub use catalog::{Catalog, Found};
 pub use error::ConfigError;
 pub use fetch::Fetch;
 pub use limits::{Admin, Limits, Retention, Server, StoreAt};
@@ -62,6 +64,13 @@ pub struct Source {
     pub folder: PathBuf,
 }
 
+impl Source {
+    /// `PATH` for plugins.
+    fn path(&self) -> String {
+        self.environment.get("PATH").cloned().unwrap_or_else(|| DEFAULT_PATH.to_owned())
+    }
+}
+
 /// Debian's, for daemons that are started without one.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -84,7 +93,7 @@ impl Config {
     fn checked(raw: Raw, source: &Source) -> Result<Self, Fault> {
         let mut warnings = Vec::new();
         let digest = base16ct::lower::encode_string(&Sha256::digest(format!("{raw:?}")));
-        let path = source.environment.get("PATH").cloned().unwrap_or_else(|| DEFAULT_PATH.to_owned());
+        let path = source.path();
         let server = limits::server(raw.server, &raw.registries)?;
         let admin = limits::admin(raw.admin, source)?;
         let store = limits::store(raw.store, source)?;
@@ -92,12 +101,7 @@ impl Config {
         let limits = limits::limits(&raw.limits)?;
         let fetch = fetch::fetch(&raw.fetch, source)?;
         let registries = registries::registries(raw.registries, source, &mut warnings)?;
-        let folders: Vec<PathBuf> = raw
-            .plugin_path
-            .unwrap_or_else(|| vec!["plugins".into()])
-            .iter()
-            .map(|path| source.folder.join(path))
-            .collect();
+        let folders = plugins::folders(raw.plugin_path, source);
         let named: Vec<String> = raw.routes.iter().flat_map(raw::RawRoute::plugins).cloned().collect();
         let plugins = plugins::plugins(raw.plugins, &named, &folders, &path, source)?;
         let routes = routes::routes(raw.routes, &registries, &plugins)?;

@@ -50,6 +50,12 @@ impl RawRoute {
     }
 }
 
+/// Where manifests are, in the order of the search.
+pub(super) fn folders(configured: Option<Vec<PathBuf>>, source: &Source) -> Vec<PathBuf> {
+    let configured = configured.unwrap_or_else(|| vec!["plugins".into()]);
+    configured.iter().map(|path| source.folder.join(path)).collect()
+}
+
 /// Those that a route names or the configuration defines.
 pub(super) fn plugins(
     mut configured: BTreeMap<String, RawPlugin>,
@@ -66,18 +72,26 @@ pub(super) fn plugins(
     for name in names {
         let key = format!("plugins.{name}");
         check_name(name, &key)?;
-        let overlay = configured.remove(name);
-        let manifest_name = overlay.as_ref().and_then(|raw| raw.instance_of.clone()).unwrap_or_else(|| name.clone());
-        check_name(&manifest_name, &format!("{key}.use"))?;
-        let manifest = manifest(&manifest_name, folders)?;
-        let (raw, folder) = match (manifest, overlay) {
-            (Some((manifest, folder)), overlay) => (merged(manifest, overlay.unwrap_or_default()), Some(folder)),
-            (None, Some(overlay)) if overlay.command.is_some() && overlay.instance_of.is_none() => (overlay, None),
-            (None, _) => return Err(unknown(&manifest_name, &defined, folders)),
-        };
+        let (raw, folder) = said(name, configured.remove(name), &defined, folders)?;
         plugins.insert(name.clone(), plugin(name, raw, folder.as_deref(), path, &key, source)?);
     }
     Ok(plugins)
+}
+
+/// What manifest and configuration say about a plugin, and the folder of its manifest.
+pub(super) fn said(
+    name: &str,
+    overlay: Option<RawPlugin>,
+    defined: &[String],
+    folders: &[PathBuf],
+) -> Result<(RawPlugin, Option<PathBuf>), Fault> {
+    let manifest_name = overlay.as_ref().and_then(|raw| raw.instance_of.clone()).unwrap_or_else(|| name.to_owned());
+    check_name(&manifest_name, &format!("plugins.{name}.use"))?;
+    match (manifest(&manifest_name, folders)?, overlay) {
+        (Some((manifest, folder)), overlay) => Ok((merged(manifest, overlay.unwrap_or_default()), Some(folder))),
+        (None, Some(overlay)) if overlay.command.is_some() && overlay.instance_of.is_none() => Ok((overlay, None)),
+        (None, _) => Err(unknown(&manifest_name, defined, folders)),
+    }
 }
 
 fn unknown(name: &str, defined: &[String], folders: &[PathBuf]) -> Fault {
@@ -140,7 +154,7 @@ fn merged(manifest: RawPlugin, over: RawPlugin) -> RawPlugin {
     merged
 }
 
-fn plugin(
+pub(super) fn plugin(
     name: &str,
     raw: RawPlugin,
     folder: Option<&Path>,
