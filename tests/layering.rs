@@ -46,6 +46,7 @@ const SDK: &[Room] = &[
     room("signature", &["secret", "event"], PURE),
     room("registry", &["secret", "event", "plugin", "signature"], PURE),
     room("receiver", &["secret", "event", "plugin", "body", "signature", "registry"], PURE),
+    room("diagnosis", &["secret", "event", "body", "signature"], PURE),
     room(
         "extract",
         &["secret", "event", "plugin", "body", "signature", "registry", "receiver"],
