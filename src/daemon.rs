@@ -8,6 +8,7 @@ mod effects;
 mod fetch;
 mod job;
 mod listeners;
+mod rejections;
 mod retention;
 mod route;
 mod runner;
@@ -34,6 +35,8 @@ pub use admin::{show_delivery, show_job};
 pub use clock::Clock;
 pub use config::{Config, SAMPLE, span};
 pub use listeners::{Listeners, bound};
+pub use rejections::RejectionRow;
+pub use route::explain;
 pub use runner::harden;
 pub use start::start;
 pub use store::{
