@@ -266,6 +266,13 @@ fn a_probe_finds_what_a_diagnosis_finds_and_works_within_bounds() {
     let found = probe(&verifier, &caller, BODY).unwrap();
     assert_eq!(found.in_words(), "github does, in header x-verta-signature");
     assert_eq!(probe(&verifier, &caller, b"{}"), None);
+    assert_eq!(Search::new(&verifier, &caller, BODY.len()).scheme(BODY), None, "what is not to be tried is not found");
+    let standard = Scheme::standard_webhooks();
+    let late = signed(&standard, WHSEC, BODY);
+    let caller = Caller::new(late.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
+    let secrets = vec![Secret::new(WHSEC).unwrap()];
+    let as_sent = Verifier::new(standard, secrets, Verifier::DEFAULT_TOLERANCE).unwrap();
+    assert_eq!(probe(&as_sent, &caller, BODY), None, "it is signed as configured");
     // Headers made to be tried: 60 signatures, 4 times, and ids without end, over a large body.
     let mac = "ab".repeat(32);
     let names: Vec<String> = (0..60).map(|nth| format!("x-{nth}")).collect();
