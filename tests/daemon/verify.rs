@@ -78,6 +78,26 @@ fn a_saved_request_is_judged_by_the_configuration() {
 }
 
 #[test]
+fn a_request_of_another_registry_is_told_from_a_wrong_secret() {
+    let other = "[registries.other]\nkind = \"verta\"\nwebhook = { secrets = [{ file = \"other-secret\" }] }\n";
+    let site = Site::new("http://127.0.0.1:9").routes(other);
+    let secret = site.write("other-secret", WEBHOOK_SECRET, 0o600);
+    site.write("webhook-secret", "not the sender's", 0o600);
+    let signature = sign(b"{}")[0].1.clone();
+    let request = site.write("request", &format!("{HUB}: {signature}\n\n{{}}"), 0o600).display().to_string();
+    let said = code_and_words(&site, &["verify", &request, "--registry", "verta"]);
+    let words =
+        "wrong registry: it is signed with the secret of registries.other: have the sender post to /hooks/other";
+    assert!(said.0 == 1 && said.1.starts_with(words), "{said:?}");
+    assert_eq!(code_and_words(&site, &["verify", &request, "--registry", "other"]).0, 0);
+    let said = code_and_words(&site, &["verify", &request]);
+    assert!(said.0 == 2 && said.1.contains("--registry other|verta"), "{said:?}");
+    fs::write(secret, "nobody's").unwrap();
+    let said = code_and_words(&site, &["verify", &request, "--registry", "verta"]);
+    assert!(said.0 == 1 && said.1.starts_with("wrong secret: "), "{said:?}");
+}
+
+#[test]
 fn a_request_that_mlflow_sent_is_judged_by_a_scheme_on_the_command_line() {
     let site = Site::new("http://127.0.0.1:9");
     let file = site.write("captured.json", CAPTURED, 0o600).display().to_string();
