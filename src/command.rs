@@ -5,12 +5,15 @@ pub mod admin_client;
 pub mod check;
 pub mod deliveries;
 pub mod demo;
+mod example;
 pub mod jobs;
 mod output;
 pub mod plugin;
+pub mod rejections;
 pub mod send;
 pub mod serve;
 pub mod status;
+pub mod verify;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -74,6 +77,10 @@ pub enum Command {
     /// Lists the plugins, and tries one without a registry.
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Lists the last refused requests of each registry, which the daemon keeps in memory; or saves one.
+    Rejections(rejections::Arguments),
+    /// Says why a saved request does or does not verify. Exits 0 when it does, 1 when not.
+    Verify(verify::Arguments),
 }
 
 #[derive(Debug, Args)]

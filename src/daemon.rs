@@ -8,6 +8,7 @@ mod effects;
 mod fetch;
 mod job;
 mod listeners;
+mod rejections;
 mod retention;
 mod route;
 mod runner;
@@ -35,6 +36,8 @@ pub use admin::{show_delivery, show_job};
 pub use clock::Clock;
 pub use config::{Catalog, Config, Found, SAMPLE, span};
 pub use listeners::{Listeners, bound};
+pub use rejections::RejectionRow;
+pub use route::explain;
 pub use runner::harden;
 pub use start::start;
 pub use store::{

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 
-use crate::{Caller, Delivery, ReceiveError, Receiver, Timestamp};
+use crate::{Caller, Delivery, ReceiveError, Receiver, Timestamp, VerifyError};
 
 /// A verified delivery, as the argument of a handler.
 ///
@@ -44,6 +44,26 @@ pub struct Intake {
     max_body: usize,
     read_timeout: Duration,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    refused: Option<Arc<OnRefused>>,
+}
+
+/// Takes note of a refused request: the id under which it can be found again, if it can.
+type OnRefused = dyn Fn(&Refused<'_>) -> Option<String> + Send + Sync;
+
+/// A request that was refused, for who wants to see what came. Everything in it is unverified.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Refused<'a> {
+    /// Whose delivery it would have been.
+    pub receiver: &'a Receiver,
+    /// Why it is none.
+    pub error: &'a WebhookError,
+    /// Who called.
+    pub caller: &'a Caller<'a>,
+    /// The body, when it was read whole.
+    pub body: Option<&'a Bytes>,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl fmt::Debug for Intake {
@@ -60,7 +80,13 @@ impl Intake {
             reason = "signatures are dated by the sender's clock, so they are checked by the wall clock"
         )]
         let clock = || Timestamp::from(std::time::SystemTime::now());
-        Self { receiver, max_body: 1024 * 1024, read_timeout: Duration::from_secs(10), clock: Arc::new(clock) }
+        Self {
+            receiver,
+            max_body: 1024 * 1024,
+            read_timeout: Duration::from_secs(10),
+            clock: Arc::new(clock),
+            refused: None,
+        }
     }
 
     /// Bodies up to `bytes`. An announced length above it is answered with 413 before anything is read.
@@ -79,6 +105,12 @@ impl Intake {
     #[must_use]
     pub fn with_clock(self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self { clock: Arc::new(clock), ..self }
+    }
+
+    /// Calls `note` with each request that is refused. The answer to one that is not verified names the id that it gives.
+    #[must_use]
+    pub fn with_refused(self, note: impl Fn(&Refused<'_>) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self { refused: Some(Arc::new(note)), ..self }
     }
 
     /// Whose deliveries.
@@ -112,9 +144,17 @@ pub enum WebhookError {
     /// Not verified, or not a webhook's body.
     #[error(transparent)]
     Receive(#[from] ReceiveError),
+    /// Not verified, and noted under that id.
+    #[error("{0}")]
+    Noted(VerifyError, String),
 }
 
 impl WebhookError {
+    /// The HTTP status to answer with.
+    pub fn status(&self) -> u16 {
+        self.status_code().as_u16()
+    }
+
     /// The word for it in `{"error":"<word>"}`.
     pub fn word(&self) -> &'static str {
         match self {
@@ -124,6 +164,7 @@ impl WebhookError {
             Self::BrokenOff => "bad_body",
             Self::NoIntake => "internal",
             Self::Receive(error) => error.word(),
+            Self::Noted(error, _) => ReceiveError::Unverified(error.clone()).word(),
         }
     }
 }
@@ -137,6 +178,7 @@ impl ResponseError for WebhookError {
             Self::BrokenOff => StatusCode::BAD_REQUEST,
             Self::NoIntake => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Receive(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
+            Self::Noted(..) => StatusCode::UNAUTHORIZED,
         }
     }
 
@@ -146,7 +188,11 @@ impl ResponseError for WebhookError {
             // The rest of the body is still on its way and nobody will read it.
             answer.force_close();
         }
-        answer.json(serde_json::json!({ "error": self.word(), "message": self.to_string() }))
+        let mut said = serde_json::json!({ "error": self.word(), "message": self.to_string() });
+        if let Self::Noted(_, id) = self {
+            said["rejection"] = id.as_str().into();
+        }
+        answer.json(said)
     }
 }
 
@@ -159,17 +205,38 @@ impl FromRequest for Webhook {
         let payload = payload.take();
         Box::pin(async move {
             let intake = request.app_data::<web::Data<Intake>>().ok_or(WebhookError::NoIntake)?;
-            check_head(request.headers(), intake.max_body)?;
-            let body = rt::time::timeout(intake.read_timeout, read(payload, intake.max_body))
-                .await
-                .map_err(|_| WebhookError::TooSlow(intake.read_timeout))??;
             let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
             let mut caller = Caller::new(headers);
             if let Some(peer) = request.peer_addr() {
                 caller = caller.with_peer(peer.ip());
             }
-            Ok(Self(intake.receiver.verify_at(&caller, body, (intake.clock)())?))
+            let body = match intake.body(request.headers(), payload).await {
+                Ok(body) => body,
+                Err(error) => return Err(intake.refuse(error, &caller, None, (intake.clock)())),
+            };
+            let now = (intake.clock)();
+            let received = intake.receiver.verify_at(&caller, body.clone(), now);
+            received.map(Self).map_err(|error| intake.refuse(error.into(), &caller, Some(&body), now))
         })
+    }
+}
+
+impl Intake {
+    async fn body(&self, headers: &HeaderMap, payload: Payload) -> Result<Bytes, WebhookError> {
+        check_head(headers, self.max_body)?;
+        rt::time::timeout(self.read_timeout, read(payload, self.max_body))
+            .await
+            .map_err(|_| WebhookError::TooSlow(self.read_timeout))?
+    }
+
+    /// Has it noted. What is answered to who is not verified names the note.
+    fn refuse(&self, error: WebhookError, caller: &Caller<'_>, body: Option<&Bytes>, at: Timestamp) -> WebhookError {
+        let Some(note) = &self.refused else { return error };
+        let id = note(&Refused { receiver: &self.receiver, error: &error, caller, body, at });
+        match (error, id) {
+            (WebhookError::Receive(ReceiveError::Unverified(why)), Some(id)) => WebhookError::Noted(why, id),
+            (error, _) => error,
+        }
     }
 }
 

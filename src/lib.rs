@@ -34,6 +34,7 @@
 #![warn(missing_docs, unreachable_pub, clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod body;
+pub mod diagnosis;
 pub mod event;
 #[cfg(feature = "actix")]
 pub mod extract;

@@ -47,6 +47,10 @@ async fn run(arguments: Arguments) -> Outcome {
         Command::Check(check) => command::check::run(&arguments.config, &check),
         Command::DevRegistry(registry) => command::serve::development_registry(registry).await,
         Command::Demo(demo) => command::demo::run(&demo).await,
+        Command::Verify(verify) => command::verify::run(&arguments.config, &verify),
+        Command::Rejections(rejections) => {
+            command::rejections::run(rejections, &command::access(&arguments.config).await?).await
+        }
         Command::Send(send) => command::send::run(&arguments.config, send).await,
         Command::Status(status) => command::status::run(&status, &command::access(&arguments.config).await?).await,
         Command::Pause(queue) => command::status::pause(queue, &command::access(&arguments.config).await?).await,

@@ -36,6 +36,14 @@ impl Secret {
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
+
+    /// The same with other ends: without the blanks and line ends around it, and with a line end after it.
+    pub(crate) fn with_other_ends(&self) -> Vec<Self> {
+        let trimmed = self.0.trim_ascii();
+        let ended = Zeroizing::new([trimmed, b"\n"].concat());
+        let others = [trimmed, ended.as_slice()].into_iter().filter(|other| *other != self.0.as_slice());
+        others.filter_map(|other| Self::new(other).ok()).collect()
+    }
 }
 
 impl PartialEq for Secret {

@@ -46,6 +46,7 @@ const SDK: &[Room] = &[
     room("signature", &["secret", "event"], PURE),
     room("registry", &["secret", "event", "plugin", "signature"], PURE),
     room("receiver", &["secret", "event", "plugin", "body", "signature", "registry"], PURE),
+    room("diagnosis", &["secret", "event", "body", "signature"], PURE),
     room(
         "extract",
         &["secret", "event", "plugin", "body", "signature", "registry", "receiver"],
@@ -120,8 +121,9 @@ const DAEMON: &[Room] = &[
     room("config", &["address", "verdict"], &["tokio", HTTP, WEB, SQL, CHILD]),
     room("route", &["config", "job"], PURE),
     // Stores and wakes, and never runs anything.
-    room("server", &["clock", "job", "store"], &[HTTP, SQL, PROCESS, CHILD, "std::fs"]),
-    room("admin", &["clock", "running", "server", "store"], &[HTTP, SQL, PROCESS, CHILD]),
+    room("rejections", &[], &["tokio", HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
+    room("server", &["clock", "job", "rejections", "store"], &[HTTP, SQL, PROCESS, CHILD, "std::fs"]),
+    room("admin", &["clock", "rejections", "running", "server", "store"], &[HTTP, SQL, PROCESS, CHILD]),
     room("retention", &["clock", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("listeners", &["config"], &[HTTP, WEB, SQL, PROCESS, CHILD]),
     // Joins all of it, and does none of it.
@@ -134,6 +136,7 @@ const DAEMON: &[Room] = &[
             "effects",
             "job",
             "listeners",
+            "rejections",
             "retention",
             "running",
             "route",

@@ -6,7 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Failure;
-use crate::daemon::{Act, DeliveryRow, Filter, JobRow, Status, Store, show_delivery, show_job};
+use crate::daemon::{Act, DeliveryRow, Filter, JobRow, RejectionRow, Status, Store, show_delivery, show_job};
+
+const NO_DAEMON: &str = "rejections are kept by a running daemon only: start scanrelay serve";
 
 /// How the daemon's knowledge is reached.
 pub enum Access {
@@ -63,6 +65,32 @@ impl Access {
             Self::Daemon { .. } => self.get(&format!("/api/v1/jobs/{id}")).await,
             Self::Stopped { store } => show_job(store, id).await.map_err(failed),
         }
+    }
+
+    /// They are in the memory of a running daemon.
+    pub async fn rejections(&self, registry: Option<&str>) -> Result<Vec<RejectionRow>, Failure> {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(registry.iter().map(|registry| ("registry", registry)));
+        let path = format!("/api/v1/rejections?{}", query.finish());
+        match self {
+            Self::Daemon { .. } => self.get(&path).await.map(Option::unwrap_or_default),
+            Self::Stopped { .. } => Err(Failure::Failed(NO_DAEMON.to_owned())),
+        }
+    }
+
+    /// A refused request itself, as raw HTTP.
+    pub async fn save_rejection(&self, id: &str, act: &Act) -> Result<Vec<u8>, Failure> {
+        let Self::Daemon { client, .. } = self else { return Err(Failure::Failed(NO_DAEMON.to_owned())) };
+        if !id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+            return Err(Failure::Failed(format!("{id:?} is no id of a rejection: see scanrelay rejections")));
+        }
+        let sent = client.post(format!("http://scanrelay/api/v1/rejections/{id}/save")).json(act).send().await;
+        let answer = sent.map_err(|error| self.broken(&error))?;
+        if answer.status().is_success() {
+            return Ok(answer.bytes().await.map_err(|error| self.broken(&error))?.to_vec());
+        }
+        let answer: Value = answer.json().await.map_err(|error| self.broken(&error))?;
+        Err(Failure::Failed(answer["message"].as_str().unwrap_or("the daemon refused").to_owned()))
     }
 
     pub async fn status(&self) -> Result<Status, Failure> {

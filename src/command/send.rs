@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::Value;
 
+use super::example::Example;
 use super::output::line;
 use super::{Failure, Outcome, configuration};
 use crate::daemon::{Clock, Config};
@@ -18,7 +19,11 @@ pub struct Arguments {
     /// The registry in the configuration whose scheme and first secret sign the body.
     registry: String,
     /// The body: a file, or - for stdin. It is sent as it stands, byte for byte.
-    file: PathBuf,
+    #[arg(required_unless_present = "example")]
+    file: Option<PathBuf>,
+    /// Instead of a file: an event as the registry would send it, with an id of its own.
+    #[arg(long, value_name = "KIND", conflicts_with = "file")]
+    example: Option<Example>,
     /// Where to post, if not to the daemon of this configuration.
     #[arg(long)]
     url: Option<String>,
@@ -37,8 +42,11 @@ pub async fn run(file: &Path, arguments: Arguments) -> Outcome {
         let known: Vec<&str> = config.registries.keys().map(String::as_str).collect();
         Failure::Wrong(format!("registry {} is not configured: there is {}", arguments.registry, known.join(", ")))
     })?;
-    let body = body(&arguments.file)?;
     let now = Clock::system().wall();
+    let body = match (&arguments.file, arguments.example) {
+        (_, Some(example)) => example.body(now),
+        (file, None) => body(file.as_deref().unwrap_or(Path::new("-")))?,
+    };
     let id = arguments.id.unwrap_or_else(|| format!("send-{}-{}", now.as_millis(), std::process::id()));
     let headers = peer
         .verifier
@@ -70,7 +78,7 @@ fn intake(config: &Config, registry: &str) -> Result<String, Failure> {
     Ok(format!("http://{}/hooks/{registry}", config.server.bind))
 }
 
-fn body(file: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn body(file: &Path) -> Result<Vec<u8>, Failure> {
     if file == Path::new("-") {
         let mut body = Vec::new();
         std::io::stdin().read_to_end(&mut body)?;

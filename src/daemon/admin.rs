@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 use tracing::error;
 
 use super::clock::Clock;
+use super::rejections::Rejections;
 use super::running::Running;
 use super::server::{RouteOf, not_found, refuse_method};
 use super::store::{Filter, Store, StoreError};
@@ -37,6 +38,7 @@ pub struct Admin {
     pub queues: Vec<String>,
     /// For deliveries that took no route when they came.
     pub route: Arc<RouteOf>,
+    pub rejections: Rejections,
     /// Asked for as `Authorization: Bearer …` where the listener is not loopback.
     pub token: Option<Secret>,
 }
@@ -95,6 +97,7 @@ fn reads(config: &mut ServiceConfig) {
         .service(get("/api/v1/status", web::to(status)))
         .service(get("/api/v1/deliveries", web::to(deliveries)))
         .service(get("/api/v1/deliveries/{id}", web::to(delivery)))
+        .service(get("/api/v1/rejections", web::to(rejections)))
         .service(get("/api/v1/jobs", web::to(jobs)))
         .service(get("/api/v1/jobs/{id}", web::to(job)))
         .service(get("/api/v1/jobs/{id}/log", web::to(log)));
@@ -117,6 +120,16 @@ async fn deliveries(admin: Data<Admin>, filter: Query<Filter>) -> HttpResponse {
 
 async fn delivery(admin: Data<Admin>, id: Path<i64>) -> HttpResponse {
     answer(show_delivery(&admin.store, *id).await)
+}
+
+/// Whose.
+#[derive(serde::Deserialize)]
+struct Of {
+    registry: Option<String>,
+}
+
+async fn rejections(admin: Data<Admin>, of: Query<Of>) -> HttpResponse {
+    HttpResponse::Ok().json(admin.rejections.list(of.registry.as_deref()))
 }
 
 async fn jobs(admin: Data<Admin>, filter: Query<Filter>) -> HttpResponse {

@@ -85,6 +85,12 @@ impl Config {
         read(file, environment, |raw, source| limits::store(raw.store, source))
     }
 
+    /// A verifier that stands in no file: a scheme as the configuration would have it, and the file of its secret.
+    pub fn verifier_of(scheme: &str, secret: &Path) -> Result<scanrelay::Verifier, String> {
+        let source = Source { environment: BTreeMap::new(), folder: PathBuf::new() };
+        registries::verifier_of(scheme, secret, &source).map_err(|fault| fault.to_string())
+    }
+
     #[cfg(test)]
     fn parse(text: &str, source: &Source) -> Result<Self, Fault> {
         Self::checked(raw(text, source)?, source)

@@ -36,14 +36,48 @@ fn of(config: &Config, route: &Route, event: &Event) -> Plan {
     }
 }
 
+/// A route as one event sees it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Considered {
+    pub route: usize,
+    pub taken: bool,
+    /// Why it is not taken.
+    pub why_not: Option<String>,
+}
+
+/// Every route: which is taken, and why not the others.
+pub fn explain(config: &Config, event: &Event) -> Vec<Considered> {
+    let mut taken = None;
+    let considered = config.routes.iter().map(|route| {
+        let stops: Vec<String> =
+            filters(route, event).into_iter().filter(|(passes, _)| !passes).map(|(_, reason)| reason).collect();
+        let why_not = match taken {
+            _ if !stops.is_empty() => Some(stops.join(", and ")),
+            Some(first) => Some(format!("matches too, but route {first} comes first")),
+            None => None,
+        };
+        if why_not.is_none() {
+            taken = Some(route.number);
+        }
+        Considered { route: route.number, taken: why_not.is_none(), why_not }
+    });
+    considered.collect()
+}
+
 /// How many filters the event passed before the one that stopped it, and which that was.
 fn mismatch(route: &Route, event: &Event) -> Option<(usize, String)> {
+    let stopped = filters(route, event).into_iter().enumerate().find(|(_, (passes, _))| !passes);
+    stopped.map(|(passed, (_, reason))| (passed, reason))
+}
+
+/// Whether the event passes each filter, and what to say when it does not.
+fn filters(route: &Route, event: &Event) -> [(bool, String); 5] {
     let model = [event.model.name.as_deref(), event.model.id.as_deref()];
     let model_matches = |glob: &globset::GlobMatcher| model.iter().flatten().any(|name| glob.is_match(name));
     let workspace_matches =
         |glob: &globset::GlobMatcher| event.workspace.as_deref().is_some_and(|name| glob.is_match(name));
     let stage = event.change.stage_to.as_ref();
-    let filters = [
+    [
         (route.on == event.kind, format!("is for {}, this is {}", route.on.word(), event.kind)),
         (
             route.registries.is_empty() || route.registries.contains(&event.registry),
@@ -59,9 +93,7 @@ fn mismatch(route: &Route, event: &Event) -> Option<(usize, String)> {
                 stage.map_or("none", |stage| stage.as_str())
             ),
         ),
-    ];
-    let stopped = filters.into_iter().enumerate().find(|(_, (passes, _))| !passes);
-    stopped.map(|(passed, (_, reason))| (passed, reason))
+    ]
 }
 
 #[cfg(test)]

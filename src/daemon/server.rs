@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 
 use super::clock::Clock;
 use super::job::plan::Plan;
+use super::rejections::Rejections;
 use super::store::{Bounds, Inserted, Intake, Store, StoreError};
 
 /// A sender that was answered 503 comes back after this long. Below 60 s, since MLflow does not renew its timestamps.
@@ -32,6 +33,7 @@ pub struct Front {
     pub bounds: Bounds,
     pub receivers: Vec<Arc<Receiver>>,
     pub route: Arc<RouteOf>,
+    pub rejections: Rejections,
     pub limits: IntakeLimits,
 }
 
@@ -67,10 +69,12 @@ pub fn routes(front: &Front) -> impl FnOnce(&mut ServiceConfig) + use<> {
     move |config| {
         for receiver in &front.receivers {
             let clock = front.clock;
+            let rejections = front.rejections.clone();
             let gate = Gate::new(Arc::clone(receiver))
                 .with_max_body(front.limits.max_body)
                 .with_read_timeout(front.limits.read_timeout)
-                .with_clock(move || clock.wall());
+                .with_clock(move || clock.wall())
+                .with_refused(move |refused| Some(rejections.note(refused)));
             config.service(
                 web::resource(format!("/hooks/{}", receiver.name()))
                     .app_data(Data::new(gate))

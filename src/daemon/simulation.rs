@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::clock::Clock;
 use super::job::Schedule;
 use super::job::plan::Plan;
+use super::rejections::Rejections;
 use super::running::Running;
 use super::server::{self, Front, IntakeLimits};
 use super::store::{Bounds, Filter, Store, StoreError};
@@ -72,6 +73,7 @@ fn front(store: &Store, clock: Clock, wake: &Arc<Notify>) -> Front {
         bounds: Bounds { pending: 1000, pending_per_registry: 1000 },
         receivers: vec![receiver()],
         route: Arc::new(route),
+        rejections: Rejections::new(Timestamp::default(), []),
         limits: IntakeLimits {
             max_body: 65536,
             max_connections: 10,

@@ -21,6 +21,7 @@ use super::config::Config;
 use super::effects::{LONGEST_TELL, live::Live};
 use super::job::{Schedule, plugin_queue, registry_queue};
 use super::listeners::Listeners;
+use super::rejections::Rejections;
 use super::running::Running;
 use super::server::{self, Front, IntakeLimits};
 use super::store::{Bounds, Retention, Store};
@@ -133,6 +134,7 @@ fn admin(config: &Config, front: &Front, running: Running) -> Admin {
         running,
         queues: plugins.chain(config.registries.keys().map(|name| registry_queue(name))).collect(),
         route: Arc::clone(&front.route),
+        rejections: front.rejections.clone(),
         token: config.admin.token.clone(),
     }
 }
@@ -142,6 +144,7 @@ fn front(config: &Arc<Config>, store: Store, clock: Clock, wake: Arc<Notify>) ->
         .registries
         .values()
         .map(|peer| Arc::new(Receiver::new(&peer.name, peer.registry.clone(), peer.verifier.clone())));
+    let probed = config.registries.values().filter(|peer| peer.probe).map(|peer| peer.name.clone());
     let routed = Arc::clone(config);
     let server = &config.server;
     Front {
@@ -151,6 +154,7 @@ fn front(config: &Arc<Config>, store: Store, clock: Clock, wake: Arc<Notify>) ->
         bounds: Bounds { pending: config.limits.pending, pending_per_registry: config.limits.pending_per_registry },
         receivers: receivers.collect(),
         route: Arc::new(move |event: &Event| route::plan(&routed, event)),
+        rejections: Rejections::new(clock.wall(), probed),
         limits: IntakeLimits {
             max_body: server.max_body,
             max_connections: server.max_connections as usize,

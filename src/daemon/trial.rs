@@ -68,7 +68,8 @@ impl Trial {
             Some(tokio::task::spawn_blocking(move || prepare(&files, &into)).await.map_err(io::Error::other)??)
         };
         let body = event.raw.as_ref().map(|raw| Bytes::copy_from_slice(raw.as_str().as_bytes()));
-        let run = RunOf::new(format!("try-{}", std::process::id()), 1, Clock::system().now().after(plugin.timeout));
+        let now = Clock::system().now();
+        let run = RunOf::new(format!("try-{}", now.as_millis()), 1, now.after(plugin.timeout));
         let mut invocation = Invocation::new(run, &plugin.name, event);
         invocation.artifact.clone_from(&artifact);
         invocation.checkpoint = checkpoint;

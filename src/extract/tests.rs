@@ -219,3 +219,48 @@ fn an_intake_prints_no_secret() {
     let shown = format!("{:?}", intake());
     assert!(shown.contains("verta") && !shown.contains("hunter"), "{shown}");
 }
+
+#[tokio::test]
+async fn who_asks_is_told_of_each_refusal_and_of_nothing_else() {
+    static OVER: [u8; LIMIT + 1] = [b' '; LIMIT + 1];
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let noting = || {
+        let told = Arc::clone(&told);
+        intake().with_refused(move |refused| {
+            assert_eq!((refused.receiver.name(), refused.at), ("verta", NOW));
+            let body = refused.body.map(Bytes::len);
+            told.lock().unwrap().push((refused.error.status(), body, refused.caller.headers().count()));
+            Some("r-1".to_owned())
+        })
+    };
+    let requests = [
+        signed(PROMOTE),
+        post(PROMOTE),
+        signed(b"[]"),
+        post(&OVER),
+        post(b"").insert_header((CONTENT_TYPE, "text/plain")),
+    ];
+    let mut answers = Vec::new();
+    for request in requests {
+        let (status, body) = body_of(answered(noting(), request).await);
+        let id =
+            serde_json::from_str::<Value>(&body).ok().and_then(|body| body["rejection"].as_str().map(str::to_owned));
+        answers.push((status.as_u16(), id));
+    }
+    // Only who is not verified needs an id to ask with.
+    let id = Some("r-1".to_owned());
+    assert_eq!(answers, [(202, None), (401, id), (400, None), (413, None), (415, None)]);
+    assert_eq!(
+        *told.lock().unwrap(),
+        [(401, Some(PROMOTE.len()), 2), (400, Some(2), 3), (413, None, 2), (415, None, 2)]
+    );
+}
+
+#[tokio::test]
+async fn what_is_noted_is_answered_as_what_is_not() {
+    let silent = body_of(answered(intake(), post(PROMOTE)).await).1;
+    let noted = body_of(answered(intake().with_refused(|_| Some("r-1".to_owned())), post(PROMOTE)).await).1;
+    let mut noted: Value = serde_json::from_str(&noted).unwrap();
+    noted.as_object_mut().unwrap().remove("rejection");
+    assert_eq!(noted, serde_json::from_str::<Value>(&silent).unwrap());
+}

@@ -52,6 +52,11 @@ impl<'a> Caller<'a> {
         self.headers.iter().filter(move |(each, _)| each.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
 
+    /// Every header, in the order in which they came.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        self.headers.iter().copied()
+    }
+
     /// The address of the other end.
     pub fn peer(&self) -> Option<IpAddr> {
         self.peer

@@ -189,7 +189,7 @@ impl Encoding {
         }
     }
 
-    pub(super) fn decode(self, text: &str) -> Option<Vec<u8>> {
+    pub(crate) fn decode(self, text: &str) -> Option<Vec<u8>> {
         match self {
             Self::Hex => base16ct::mixed::decode_vec(text).ok(),
             Self::Base64 => Base64::decode_vec(text).ok(),
@@ -275,6 +275,18 @@ impl SignedContent {
             Part::Timestamp => timestamp,
             Part::Body => body,
             Part::Text(text) => text.as_bytes(),
+        })
+    }
+}
+
+impl std::fmt::Display for SignedContent {
+    /// The template, as [`SignedContent::parse`] takes it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Id => f.write_str("{id}"),
+            Part::Timestamp => f.write_str("{timestamp}"),
+            Part::Body => f.write_str("{body}"),
+            Part::Text(text) => f.write_str(text),
         })
     }
 }

@@ -124,6 +124,11 @@ impl Verifier {
         &self.scheme
     }
 
+    /// For who looks for the reason of a refusal.
+    pub(crate) fn secrets(&self) -> &[Secret] {
+        &self.secrets
+    }
+
     /// How far the signed time may be from ours, both ways.
     pub fn tolerance(&self) -> Duration {
         self.tolerance

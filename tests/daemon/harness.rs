@@ -26,6 +26,7 @@ pub struct Site {
     limits: String,
     routes: String,
     secrets: String,
+    webhook: String,
 }
 
 impl Site {
@@ -36,6 +37,7 @@ impl Site {
             folder,
             registry: Some(registry.to_owned()),
             limits: "retry_first = \"50ms\"\nretry_max = \"200ms\"\nretry_for = \"10m\"".to_owned(),
+            webhook: String::new(),
             routes: "[[routes]]\non = \"scan_request\"\nscanners = [\"scan\"]\n\n[[routes]]\non = \"promotion\"\nstage = \"production\"\nactions = [\"act\"]\n"
                 .to_owned(),
             secrets: "[{ file = \"webhook-secret\" }]".to_owned(),
@@ -67,6 +69,12 @@ impl Site {
     /// What deliveries are signed with.
     pub fn secrets(&mut self, secrets: &str) {
         secrets.clone_into(&mut self.secrets);
+    }
+
+    /// More keys of the registry's webhook, each after a comma.
+    pub fn webhook(mut self, keys: &str) -> Self {
+        keys.clone_into(&mut self.webhook);
+        self
     }
 
     /// The registry is somewhere else now.
@@ -135,7 +143,7 @@ url = "{registry}"
 workspace = "acme"
 timeout = "5s"
 credentials = {{ email = "bot@example.com", developer_key = {{ file = "developer-key" }} }}
-webhook = {{ secrets = {secrets} }}
+webhook = {{ secrets = {secrets}{webhook} }}
 [plugins.scan]
 kind = "scanner"
 command = ["{site}/scan"]
@@ -148,6 +156,7 @@ timeout = "1m"
 env = {{ SITE = "{site}" }}
 {routes}"#,
             limits = self.limits,
+            webhook = self.webhook,
             routes = self.routes,
             secrets = self.secrets,
         )

@@ -13,3 +13,4 @@ mod incidents;
 mod recovery;
 mod shutdown;
 mod story;
+mod verify;

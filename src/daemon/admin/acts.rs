@@ -8,6 +8,7 @@ use serde_json::json;
 use tracing::info;
 
 use super::{Admin, Uid, failed};
+use crate::daemon::rejections::NotSaved;
 use crate::daemon::server::refuse_method;
 use crate::daemon::store::{ALL, By, Cancelled, Keep, Replayed, Retried};
 
@@ -37,6 +38,7 @@ pub(super) fn acts(config: &mut ServiceConfig) {
         .service(post("/api/v1/jobs/{id}/retry", web::to(retry)))
         .service(post("/api/v1/jobs/{id}/cancel", web::to(cancel)))
         .service(post("/api/v1/deliveries/{id}/replay", web::to(replay)))
+        .service(post("/api/v1/rejections/{id}/save", web::to(save_rejection)))
         .service(post("/api/v1/pause", web::to(pause)))
         .service(post("/api/v1/resume", web::to(resume)));
 }
@@ -120,6 +122,23 @@ async fn replay(admin: Data<Admin>, request: HttpRequest, id: Path<i64>, act: Js
             }
             let done = matches!(replayed, Replayed::Round(_));
             said(done, replayed == Replayed::Unknown, &replayed.in_words(*id))
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// The refused request itself, values and all: who has it could send it again.
+async fn save_rejection(admin: Data<Admin>, request: HttpRequest, id: Path<String>, act: Json<Act>) -> HttpResponse {
+    let found = match admin.rejections.request(&id) {
+        Ok(found) => found,
+        Err(error) => return said(false, matches!(error, NotSaved::Unknown(_)), &error.to_string()),
+    };
+    let by = by(&request, &act);
+    let uid = by.uid;
+    match admin.store.record(by, "save", format!("rejection {id}"), admin.clock.now()).await {
+        Ok(()) => {
+            info!(rejection = id.as_str(), uid, "a refused request was saved");
+            HttpResponse::Ok().content_type("application/octet-stream").body(found)
         }
         Err(error) => failed(&error),
     }

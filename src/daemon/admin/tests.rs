@@ -36,6 +36,7 @@ impl Bench {
             running: Running::default(),
             queues: vec!["plugin:alpha".to_owned()],
             route: Arc::new(|_| Err("no route".to_owned())),
+            rejections: Rejections::new(NOW, ["verta".to_owned()]),
             token: None,
         };
         Self { folder, admin, dead }

@@ -20,7 +20,7 @@ impl Config {
             let answers = peer.url.as_ref().map_or("receives only".to_owned(), |url| format!("answers to {url}"));
             let _ = writeln!(
                 text,
-                "registry  {}: {}, receives at /hooks/{}, {answers}, signed by {} in {} ({} secret{})",
+                "registry  {}: {}, receives at /hooks/{}, {answers}, signed by {} in {} ({} secret{}){}",
                 peer.name,
                 peer.registry.kind(),
                 peer.name,
@@ -28,6 +28,7 @@ impl Config {
                 peer.verifier.scheme().header(),
                 peer.secrets,
                 if peer.secrets == 1 { "" } else { "s" },
+                if peer.probe { ", probed" } else { "" },
             );
         }
         for plugin in self.plugins.values() {
@@ -64,6 +65,7 @@ impl Config {
                 "name": peer.name, "kind": peer.registry.kind(), "path": format!("/hooks/{}", peer.name),
                 "url": peer.url.as_ref().map(ToString::to_string), "scheme": peer.verifier.scheme().name(),
                 "header": peer.verifier.scheme().header(), "secrets": peer.secrets, "confirm": peer.confirm,
+                "probe": peer.probe,
             })
         });
         let plugins = self.plugins.values().map(|plugin| {

@@ -119,6 +119,8 @@ pub struct RawWebhook {
     pub secrets: Vec<RawSecret>,
     pub scheme: Option<RawScheme>,
     pub tolerance: Option<Span>,
+    #[serde(default)]
+    pub probe: bool,
 }
 
 #[derive(Debug, Deserialize)]

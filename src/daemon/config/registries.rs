@@ -21,6 +21,8 @@ pub struct Peer {
     pub name: String,
     pub registry: Registry,
     pub verifier: Verifier,
+    /// Keep refused requests, and look for the scheme that they are signed by.
+    pub probe: bool,
     /// How many secrets its deliveries may be signed with.
     pub secrets: usize,
     /// Where it is answered; without, it only posts.
@@ -87,6 +89,7 @@ fn registry(name: String, raw: RawRegistry, source: &Source, warnings: &mut Vec<
     });
     Ok(Peer {
         registry: Registry::Verta(verta),
+        probe: raw.webhook.probe,
         secrets: raw.webhook.secrets.len(),
         verifier,
         url,
@@ -126,23 +129,13 @@ fn url(text: &str, insecure_http: bool, key: &str) -> Result<Url, Fault> {
 }
 
 fn verifier(raw: &RawWebhook, key: &str, source: &Source, warnings: &mut Vec<String>) -> Result<Verifier, Fault> {
-    let scheme = match &raw.scheme {
-        None => Scheme::github(),
-        Some(RawScheme::Preset(word)) => match word.as_str() {
-            "github" => Scheme::github(),
-            "standard-webhooks" => Scheme::standard_webhooks(),
-            _ => {
-                return Err(Fault::at(
-                    format!("{key}.scheme"),
-                    format!(
-                        "{word:?} is no scheme of this version: github, standard-webhooks, {{ token = \"HEADER\" }}, or a scheme of your own"
-                    ),
-                ));
-            }
-        },
-        Some(RawScheme::Token(raw)) => Scheme::token(raw.token.as_str()),
-        Some(RawScheme::Custom(raw)) => Scheme::Hmac(custom(raw, &format!("{key}.scheme"))?),
-    };
+    let scheme =
+        raw.scheme.as_ref().map_or_else(|| Ok(Scheme::github()), |raw| scheme(raw, &format!("{key}.scheme")))?;
+    if raw.probe {
+        warnings.push(format!(
+            "{key}.probe is on: refused requests are kept in memory, values and all, until the sender is known; see scanrelay rejections, and set it to false then"
+        ));
+    }
     let secrets: Vec<Secret> = raw
         .secrets
         .iter()
@@ -161,6 +154,41 @@ fn verifier(raw: &RawWebhook, key: &str, source: &Source, warnings: &mut Vec<Str
         ));
     }
     Verifier::new(scheme, secrets, tolerance).map_err(|error| Fault::at(key, error.to_string()))
+}
+
+/// A verifier that is not in the configuration: the scheme as it would stand there, and the secret's file.
+pub(super) fn verifier_of(scheme_text: &str, secret: &Path, source: &Source) -> Result<Verifier, Fault> {
+    #[derive(serde::Deserialize)]
+    struct Only {
+        scheme: RawScheme,
+    }
+    let quoted = scheme_text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let text = if quoted { format!("scheme = \"{scheme_text}\"") } else { format!("scheme = {scheme_text}") };
+    let only: Only = toml::from_str(&text).map_err(|_| {
+        let known =
+            "github, standard-webhooks, { token = \"HEADER\" } or { header = \"HEADER\", … } as in the configuration";
+        Fault::at("--scheme", format!("it is none of {known}"))
+    })?;
+    let secret = RawSecret::File(secret.to_owned()).resolve("--secret-file", source)?;
+    let verifier = Verifier::new(scheme(&only.scheme, "--scheme")?, vec![secret], Verifier::DEFAULT_TOLERANCE);
+    verifier.map_err(|error| Fault::at("--scheme", error.to_string()))
+}
+
+fn scheme(raw: &RawScheme, key: &str) -> Result<Scheme, Fault> {
+    match raw {
+        RawScheme::Preset(word) => match word.as_str() {
+            "github" => Ok(Scheme::github()),
+            "standard-webhooks" => Ok(Scheme::standard_webhooks()),
+            _ => Err(Fault::at(
+                key,
+                format!(
+                    "{word:?} is no scheme of this version: github, standard-webhooks, {{ token = \"HEADER\" }}, or a scheme of your own"
+                ),
+            )),
+        },
+        RawScheme::Token(raw) => Ok(Scheme::token(raw.token.as_str())),
+        RawScheme::Custom(raw) => Ok(Scheme::Hmac(custom(raw, key)?)),
+    }
 }
 
 fn custom(raw: &RawCustom, key: &str) -> Result<HmacScheme, Fault> {

@@ -183,6 +183,17 @@ fn secrets_come_from_where_the_configuration_says() {
 }
 
 #[test]
+fn a_probe_is_off_unless_told_and_is_warned_of() {
+    let off = Place::new().load(REGISTRY).unwrap();
+    assert!(!off.registries["verta"].probe);
+    let probed = REGISTRY.replace("webhook-secret\" }]", "webhook-secret\" }], probe = true");
+    let on = Place::new().load(&probed).unwrap();
+    assert!(on.registries["verta"].probe);
+    let words = "registries.verta.webhook.probe is on: refused requests are kept in memory";
+    assert!(on.warnings.iter().any(|warning| warning.contains(words)), "{:?}", on.warnings);
+}
+
+#[test]
 fn the_environment_overrides_plain_keys_only() {
     let config = Place::new().with("SCANRELAY__LIMITS__CONCURRENCY", "3").load("[limits]\nconcurrency = 5").unwrap();
     assert_eq!(config.limits.concurrency, 3);

@@ -220,3 +220,44 @@ fn stages_match_whatever_their_case() {
         check(&config, &promotion("1", None, Some(stage)), Ok(1));
     }
 }
+
+#[test]
+fn every_route_is_explained() {
+    let config = config(
+        r#"
+[[routes]]
+on = "promotion"
+registries = ["silent"]
+stage = "staging"
+actions = ["deploy"]
+
+[[routes]]
+on = "scan_request"
+scanners = ["alpha"]
+
+[[routes]]
+on = "promotion"
+scanners = ["alpha"]
+
+[[routes]]
+on = "promotion"
+stage = "production"
+actions = ["deploy"]
+"#,
+    );
+    let explained = |event: &Event| {
+        let considered = explain(&config, event);
+        assert!(considered.iter().all(|each| each.taken == each.why_not.is_none()));
+        let taken = considered.iter().find(|each| each.taken).map(|each| each.route);
+        assert_eq!(taken, plan(&config, event).ok().map(|plan| plan.route), "as it is planned");
+        considered.into_iter().map(|each| each.why_not.unwrap_or_default()).collect::<Vec<_>>()
+    };
+    let expected = [
+        "is for registries silent, and is for stage staging, this is production",
+        "is for scan_request, this is promotion",
+        "",
+        "matches too, but route 3 comes first",
+    ];
+    assert_eq!(explained(&promotion("1", None, Some("PRODUCTION"))), expected);
+    assert!(!explained(&Event::new(EventKind::Comment, "verta")).contains(&String::new()));
+}

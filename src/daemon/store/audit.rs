@@ -3,13 +3,20 @@
 use rusqlite::{Connection, params};
 use scanrelay::Timestamp;
 
-use super::StoreError;
+use super::{Store, StoreError};
 
 /// A person at the other end of the socket.
 #[derive(Clone, Debug, Default)]
 pub struct By {
     pub uid: Option<u32>,
     pub reason: Option<String>,
+}
+
+impl Store {
+    /// An act that changes nothing in the store.
+    pub async fn record(&self, by: By, act: &'static str, subject: String, now: Timestamp) -> Result<(), StoreError> {
+        self.write(move |connection| audit(connection, &by, act, &subject, now)).await
+    }
 }
 
 pub(super) fn audit(

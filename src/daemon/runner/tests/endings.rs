@@ -23,7 +23,7 @@ async fn a_result_before_the_timeout_does_not_count() {
 
 #[tokio::test]
 async fn sigterm_comes_first_and_leaves_time_for_last_words() {
-    let stage = Stage::new(&format!("trap 'echo bye; exit 0' TERM; ({} exec sleep 1000) & wait", say("on")));
+    let stage = Stage::new(&format!("trap 'wait; echo bye; exit 0' TERM; ({} exec sleep 1000) & wait", say("on")));
     let mut started = stage.start();
     started.progress().await;
     started.cancel.cancel();
