@@ -10,7 +10,7 @@ use actix_web::{HttpMessage as _, Resource, ResponseError as _};
 
 use super::answer::{MAX_BODY, Refusal};
 use super::registry::Registry;
-use super::{SERVER, activities, artifacts, builds, calls, dev, models, scans, stages, versions, webhooks};
+use super::{SERVER, activities, artifacts, builds, calls, dev, models, page, scans, stages, versions, webhooks};
 
 /// Who calls.
 #[derive(Clone)]
@@ -26,6 +26,7 @@ pub fn routes(registry: &Data<Registry>) -> impl FnOnce(&mut ServiceConfig) + us
             .configure(events)
             .configure(models_and_versions)
             .configure(deployment)
+            .configure(the_page)
             .service(at("/dev/faults", "PUT").route(web::put().to(dev::faults)))
             .service(at("/dev/writes", "GET").route(web::get().to(dev::writes)))
             .service(
@@ -38,6 +39,16 @@ pub fn routes(registry: &Data<Registry>) -> impl FnOnce(&mut ServiceConfig) + us
             .wrap(DefaultHeaders::new().add(("Server", SERVER)));
         config.service(all);
     }
+}
+
+fn the_page(config: &mut ServiceConfig) {
+    let act = |name: &str| at(&format!("/dev/page/{name}"), "POST");
+    config
+        .service(at("/", "GET").route(web::get().to(page::show)).wrap(from_fn(page::guard)))
+        .service(at("/dev/page.css", "GET").route(web::get().to(page::style)))
+        .service(act("promote").route(web::post().to(page::promote)).wrap(from_fn(page::guard)))
+        .service(act("request-scan").route(web::post().to(page::request_scan)).wrap(from_fn(page::guard)))
+        .service(act("retrigger").route(web::post().to(page::retrigger)).wrap(from_fn(page::guard)));
 }
 
 fn events(config: &mut ServiceConfig) {
