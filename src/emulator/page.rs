@@ -9,7 +9,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{HOST, LOCATION, ORIGIN};
 use actix_web::middleware::Next;
-use actix_web::web::{Data, Form};
+use actix_web::web::{Data, Form, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _};
 use serde::Deserialize;
 
@@ -50,8 +50,28 @@ pub async fn guard(
     }
 }
 
-pub async fn show(registry: Data<Registry>, request: HttpRequest) -> HttpResponse {
-    let page = view::page(&registry.state(), &origin::of(&request));
+/// Where on the page somebody pressed a button, and whether the page came back there an odd number of times.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct At {
+    at: String,
+    odd: String,
+}
+
+impl At {
+    /// The address to look again at. A browser loads nothing when it is sent to the place where it is, so that two
+    /// addresses take turns.
+    fn next(&self) -> Option<String> {
+        is_place(&self.at).then(|| format!("/?at={0}&odd={1}#{0}", self.at, self.odd != "true"))
+    }
+}
+
+fn is_place(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+pub async fn show(registry: Data<Registry>, request: HttpRequest, Query(at): Query<At>) -> HttpResponse {
+    let page = view::page(&registry.state(), &origin::of(&request), at.next().as_deref());
     document(HttpResponse::Ok(), page)
 }
 
@@ -89,14 +109,14 @@ fn back(pressed: &Pressed, done: Result<(), Refusal>) -> HttpResponse {
     if let Err(refusal) = done {
         return refused(&refusal);
     }
-    let known = pressed.place.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let place = if known && !pressed.place.is_empty() { format!("/#{}", pressed.place) } else { "/".to_owned() };
+    let place = &pressed.place;
+    let place = if is_place(place) { format!("/?at={place}#{place}") } else { "/".to_owned() };
     HttpResponse::SeeOther().insert_header((LOCATION, place)).finish()
 }
 
 fn refused(refusal: &Refusal) -> HttpResponse {
     let mut html = Html::new();
-    view::head(&mut html, false);
+    view::head(&mut html, None);
     html.raw("<h1>That did not work</h1><p>").text(refusal).raw("</p><p><a href=\"/\">Back to the page</a></p>");
     document(HttpResponse::build(refusal.status_code()), html)
 }

@@ -5,7 +5,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
-use actix_web::web::{self, Data, PathConfig, PayloadConfig, ServiceConfig};
+use actix_web::web::{self, Data, FormConfig, PathConfig, PayloadConfig, ServiceConfig};
 use actix_web::{HttpMessage as _, Resource, ResponseError as _};
 
 use super::answer::{MAX_BODY, Refusal};
@@ -22,6 +22,9 @@ pub fn routes(registry: &Data<Registry>) -> impl FnOnce(&mut ServiceConfig) + us
         let all = web::scope("")
             .app_data(registry)
             .app_data(PayloadConfig::new(MAX_BODY))
+            .app_data(
+                FormConfig::default().error_handler(|_, _| Refusal::invalid("the form: it must have an id").into()),
+            )
             .app_data(PathConfig::default().error_handler(|_, _| Refusal::no_path().into()))
             .configure(events)
             .configure(models_and_versions)

@@ -16,9 +16,10 @@ const SHOWN_CALLS: usize = 30;
 /// What nobody has answered after so long will not be answered by looking again and again, in milliseconds.
 const PATIENCE: u64 = 10 * 60 * 1000;
 
-pub fn page(state: &State, origin: &str) -> Html {
+/// `again` is where to look again while something is in progress, if that is not this same page.
+pub fn page(state: &State, origin: &str, again: Option<&str>) -> Html {
     let mut html = Html::new();
-    head(&mut html, busy(state));
+    head(&mut html, busy(state).then_some(again));
     html.raw("<h1>Development registry</h1><p class=\"quiet\">A stand-in for Verta on this machine. ")
         .raw("All of it is in memory and gone when it stops.</p><h2>Model versions</h2>");
     if state.versions.is_empty() {
@@ -32,13 +33,17 @@ pub fn page(state: &State, origin: &str) -> Html {
     html
 }
 
-pub fn head(html: &mut Html, refresh: bool) {
+pub fn head(html: &mut Html, refresh: Option<Option<&str>>) {
     html.raw("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">")
         .raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")
         .raw("<title>Development registry</title><link rel=\"icon\" href=\"data:,\">")
         .raw("<link rel=\"stylesheet\" href=\"/dev/page.css\">");
-    if refresh {
-        html.raw("<meta http-equiv=\"refresh\" content=\"2\">");
+    if let Some(again) = refresh {
+        html.raw("<meta http-equiv=\"refresh\" content=\"2");
+        if let Some(again) = again {
+            html.raw("; url=").text(again);
+        }
+        html.raw("\">");
     }
 }
 

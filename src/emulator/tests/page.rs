@@ -44,7 +44,7 @@ impl Site {
 
     async fn pressed(&self, act: &str, id: &Value) {
         let (status, location) = self.press(act, id, Some(&self.url)).await;
-        assert_eq!((status.as_u16(), location), (303, format!("/#version-{}", id.as_str().unwrap())));
+        assert_eq!((status.as_u16(), location), (303, format!("/?at=version-{0}#version-{0}", id.as_str().unwrap())));
     }
 }
 
@@ -88,6 +88,14 @@ async fn a_scan_is_requested_and_its_result_shown() {
     site.pressed("request-scan", &version["id"]).await;
     let page = site.page().await;
     assert!(page.contains("requested…") && page.contains(REFRESH), "{page}");
+    // Two addresses take turns: a browser that is sent to where it is loads nothing.
+    for (asked, next) in [("", "true"), ("&odd=true", "false"), ("&odd=false", "true")] {
+        let address = format!("{}/?at=calls{asked}", site.url);
+        let page = site.client.get(address).send().await.unwrap().text().await.unwrap();
+        assert!(page.contains(&format!("content=\"2; url=/?at=calls&amp;odd={next}#calls\"")), "{page}");
+    }
+    let page = site.client.get(format!("{}/?at=//evil.example.com", site.url)).send().await.unwrap();
+    assert!(page.text().await.unwrap().contains(REFRESH));
     let (delivery, _) = hook.next().await;
     let scan = format!("/api/v1/deployment/workspace/acme/builds/{}/scan", delivery.event().build.id.clone().unwrap());
     site.must("PUT", &scan, json!({ "scan_status": "scanning" })).await;
@@ -116,6 +124,8 @@ async fn a_call_is_sent_again_by_a_button() {
     assert_eq!(hook.next().await.1, first);
     let (status, page) = site.press("retrigger", &json!("99"), Some(&site.url)).await;
     assert!(status == 404 && page.contains("there is no webhook call 99") && page.contains("href=\"/\""), "{page}");
+    let (status, answer) = site.press("promote", &json!("x"), Some(&site.url)).await;
+    assert!(status == 400 && answer.contains("it must have an id"), "{answer}");
     assert_eq!(site.press("promote", &json!("99"), Some(&site.url)).await.0, 404);
     assert_eq!(site.press("request-scan", &json!("99"), Some(&site.url)).await.0, 404);
 }
