@@ -17,6 +17,7 @@ mod entity;
 mod event;
 mod models;
 mod origin;
+mod page;
 mod patch;
 mod registry;
 mod routes;

@@ -21,7 +21,7 @@ pub struct Build {
     status: Status,
     created: Uint64,
     updated: Uint64,
-    model_version: Uint64,
+    pub model_version: Uint64,
     external_location: Option<String>,
     pub scan: Scan,
     /// A scan was asked for before there was anything to scan.
@@ -48,6 +48,10 @@ impl Build {
     /// There is no image and there will be none.
     pub fn failed(&self) -> bool {
         self.status == Status::Error
+    }
+
+    pub fn in_progress(&self) -> bool {
+        self.status == Status::Building
     }
 
     pub fn to_json(&self) -> Value {

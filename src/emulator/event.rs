@@ -19,6 +19,19 @@ pub enum EventType {
     RequestScan,
 }
 
+impl EventType {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Create => "CREATE",
+            Self::Read => "READ",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+            Self::Promote => "PROMOTE",
+            Self::RequestScan => "REQUEST_SCAN",
+        }
+    }
+}
+
 /// What an event is about: one of four enums of Verta's services, by its name in there.
 ///
 /// Some names are in two of the enums, such as `BUILD`, and both mean the same: the name alone counts.

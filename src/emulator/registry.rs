@@ -118,6 +118,13 @@ impl State {
         id
     }
 
+    /// The name of a version's workspace.
+    pub fn workspace_name(&self, version: Uint64) -> Result<String, Refusal> {
+        let id = self.workspace_of(self.version(version)?)?;
+        let known = self.workspaces.iter().find(|(_, known)| **known == id);
+        known.map(|(name, _)| name.clone()).ok_or_else(|| Refusal::unknown("workspace", id))
+    }
+
     pub fn has_workspace(&self, id: Uint64) -> bool {
         self.workspaces.values().any(|known| *known == id)
     }

@@ -5,12 +5,12 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
-use actix_web::web::{self, Data, PathConfig, PayloadConfig, ServiceConfig};
+use actix_web::web::{self, Data, FormConfig, PathConfig, PayloadConfig, ServiceConfig};
 use actix_web::{HttpMessage as _, Resource, ResponseError as _};
 
 use super::answer::{MAX_BODY, Refusal};
 use super::registry::Registry;
-use super::{SERVER, activities, artifacts, builds, calls, dev, models, scans, stages, versions, webhooks};
+use super::{SERVER, activities, artifacts, builds, calls, dev, models, page, scans, stages, versions, webhooks};
 
 /// Who calls.
 #[derive(Clone)]
@@ -22,10 +22,14 @@ pub fn routes(registry: &Data<Registry>) -> impl FnOnce(&mut ServiceConfig) + us
         let all = web::scope("")
             .app_data(registry)
             .app_data(PayloadConfig::new(MAX_BODY))
+            .app_data(
+                FormConfig::default().error_handler(|_, _| Refusal::invalid("the form: it must have an id").into()),
+            )
             .app_data(PathConfig::default().error_handler(|_, _| Refusal::no_path().into()))
             .configure(events)
             .configure(models_and_versions)
             .configure(deployment)
+            .configure(the_page)
             .service(at("/dev/faults", "PUT").route(web::put().to(dev::faults)))
             .service(at("/dev/writes", "GET").route(web::get().to(dev::writes)))
             .service(
@@ -38,6 +42,16 @@ pub fn routes(registry: &Data<Registry>) -> impl FnOnce(&mut ServiceConfig) + us
             .wrap(DefaultHeaders::new().add(("Server", SERVER)));
         config.service(all);
     }
+}
+
+fn the_page(config: &mut ServiceConfig) {
+    let act = |name: &str| at(&format!("/dev/page/{name}"), "POST");
+    config
+        .service(at("/", "GET").route(web::get().to(page::show)).wrap(from_fn(page::guard)))
+        .service(at("/dev/page.css", "GET").route(web::get().to(page::style)))
+        .service(act("promote").route(web::post().to(page::promote)).wrap(from_fn(page::guard)))
+        .service(act("request-scan").route(web::post().to(page::request_scan)).wrap(from_fn(page::guard)))
+        .service(act("retrigger").route(web::post().to(page::retrigger)).wrap(from_fn(page::guard)));
 }
 
 fn events(config: &mut ServiceConfig) {

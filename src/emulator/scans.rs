@@ -21,7 +21,7 @@ pub struct Scan {
     id: Uint64,
     status: ScanStatus,
     safety: Safety,
-    updated: Uint64,
+    pub updated: Uint64,
     /// Whether somebody else was asked to scan.
     pub external: bool,
     pub results: Option<Results>,
@@ -63,6 +63,29 @@ impl Scan {
             external: false,
             results: None,
         }
+    }
+
+    /// Somebody was asked, and has not answered.
+    pub fn awaited(&self) -> bool {
+        self.status == ScanStatus::Scanning || (self.external && self.status == ScanStatus::Unscanned)
+    }
+
+    /// How it stands, in a word or two.
+    pub fn word(&self) -> &'static str {
+        match (self.status, self.safety) {
+            (ScanStatus::Unscanned, _) if self.external => "requested…",
+            (ScanStatus::Unscanned, _) => "not scanned",
+            (ScanStatus::Scanning, _) => "scanning…",
+            (ScanStatus::Error, _) => "error",
+            (ScanStatus::Scanned, Safety::Safe) => "safe",
+            (ScanStatus::Scanned, Safety::Unsafe) => "unsafe",
+            (ScanStatus::Scanned, Safety::Unknown) => "no verdict",
+        }
+    }
+
+    /// Where more is said.
+    pub fn url(&self) -> Option<&str> {
+        self.results.as_ref()?.url.as_deref()
     }
 
     fn to_json(&self) -> Value {

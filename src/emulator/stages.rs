@@ -151,6 +151,16 @@ fn finish(state: &mut State, caller: &str, asked: Named) -> Answer {
     record(state, new.id, caller, asked.comment, What::Committed(transition))
 }
 
+/// The whole way to production: asked for by one, approved and committed by another.
+pub fn promote(state: &mut State, version: Uint64, author: &str, approver: &str) -> Result<(), Refusal> {
+    let transition = begin(state, version, Stage::Production, author)?;
+    let named = || Named { transition_id: transition.id, comment: String::new() };
+    let (approval, commit) = (named(), named());
+    record(state, version, author, String::new(), What::Asked(transition))?;
+    vote(state, approver, true, approval)?;
+    finish(state, approver, commit).map(drop)
+}
+
 /// Past all approval. Whether Verta fires PROMOTE for it is not known; here it fires nothing, so that a promotion is
 /// always one that somebody approved.
 pub async fn update(registry: Data<Registry>, caller: ReqData<Email>, Body(asked): Body<Update>) -> Answer {

@@ -4,6 +4,7 @@ mod artifacts;
 mod events;
 mod harness;
 mod integration;
+mod page;
 mod scans;
 mod stages;
 mod webhooks;

@@ -125,7 +125,7 @@ async fn what_is_wrong_is_said_in_json() {
     let unknown_version = json!({ "model_version_id": "7", "desired_stage": "PRODUCTION" });
     let large = Value::String("x".repeat(1024 * 1024 + 1));
     for (method, path, body, expected) in [
-        ("GET", "/", Value::Null, (404, 5)),
+        ("GET", "/nothing", Value::Null, (404, 5)),
         ("GET", "/api/v1/registry/model_versions/7", Value::Null, (404, 5)),
         ("GET", "/api/v1/registry/model_versions/seven", Value::Null, (404, 5)),
         ("GET", "/api/v1/registry/registered_models/7", Value::Null, (404, 5)),
