@@ -94,8 +94,7 @@ async fn try_one(config: &Path, test: Test, folder: &Folder) -> Outcome {
         None => (example(plugin.kind), None),
     };
     let stop = super::serve::until_signalled()?;
-    let trial =
-        Trial { plugin, event, checkpoint, files: test.file, path: catalog.path(), folder: folder.0.clone() };
+    let trial = Trial { plugin, event, checkpoint, files: test.file, path: catalog.path(), folder: folder.0.clone() };
     let tried = trial.run(stop).await.map_err(|error| Failure::Wrong(format!("--file {error}")))?;
     if test.json {
         json(&tried)?;
