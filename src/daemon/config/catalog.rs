@@ -104,6 +104,11 @@ impl Catalog {
 
     fn said(&self, name: &str) -> Result<(RawPlugin, Option<PathBuf>), Fault> {
         plugins::check_name(name, &format!("plugins.{name}"))?;
+        let found = |folder: &PathBuf| folder.join(name).join("plugin.toml").exists();
+        if !self.configured.contains_key(name) && !self.folders.iter().any(found) {
+            let cure = "scanrelay plugin list shows those there are; give --plugin-path DIR, or the path of its folder";
+            return Err(Fault::at(format!("plugins.{name}"), format!("there is no such plugin: {cure}")));
+        }
         let defined: Vec<String> = self.configured.keys().cloned().collect();
         plugins::said(name, self.configured.get(name).cloned(), &defined, &self.folders)
     }
