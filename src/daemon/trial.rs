@@ -69,7 +69,9 @@ impl Trial {
         };
         let body = event.raw.as_ref().map(|raw| Bytes::copy_from_slice(raw.as_str().as_bytes()));
         let now = Clock::system().now();
-        let run = RunOf::new(format!("try-{}", now.as_millis()), 1, now.after(plugin.timeout));
+        // Its own, also beside another trial: whoever bears a run's id is ended with the run.
+        let id = format!("try-{:016x}", RandomState::new().hash_one(now.as_millis()));
+        let run = RunOf::new(id, 1, now.after(plugin.timeout));
         let mut invocation = Invocation::new(run, &plugin.name, event);
         invocation.artifact.clone_from(&artifact);
         invocation.checkpoint = checkpoint;
