@@ -1,6 +1,7 @@
 //! One run of one plugin on files and an event that somebody hands in: no registry, no store, the same runner.
 
 use std::fs::{DirBuilder, File};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
