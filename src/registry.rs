@@ -150,6 +150,13 @@ pub struct ArtifactSource {
     pub location: Location,
 }
 
+impl ArtifactSource {
+    /// A file of that name at that place.
+    pub fn new(name: impl Into<String>, extension: Option<String>, location: Location) -> Self {
+        Self { name: name.into(), extension, location }
+    }
+}
+
 /// Where a file is, as the registry says. Whoever fetches it decides whether it may be read there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
