@@ -68,7 +68,9 @@ impl Trial {
             Some(tokio::task::spawn_blocking(move || prepare(&files, &into)).await.map_err(io::Error::other)??)
         };
         let body = event.raw.as_ref().map(|raw| Bytes::copy_from_slice(raw.as_str().as_bytes()));
-        let run = RunOf::new(format!("try-{}", std::process::id()), 1, Clock::system().now().after(plugin.timeout));
+        // As private as the folder: no other run has this id.
+        let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let run = RunOf::new(id, 1, Clock::system().now().after(plugin.timeout));
         let mut invocation = Invocation::new(run, &plugin.name, event);
         invocation.artifact.clone_from(&artifact);
         invocation.checkpoint = checkpoint;

@@ -162,7 +162,7 @@ async fn pass_on(job: &Job, note: Note, saved: &mpsc::Sender<Saved>) {
 }
 
 /// How the runner is to read what the plugin says.
-pub(in crate::daemon) fn output(configured: &Configured) -> Output {
+pub fn output(configured: &Configured) -> Output {
     match configured {
         Configured::Jsonl => Output::Jsonl,
         Configured::Verdicts(codes) => {
