@@ -24,6 +24,14 @@ const FILES: &[Packaged] = &[
     packaged!("announce/plugin.toml", 0o644),
     packaged!("pickle-imports/README.md", 0o644),
     packaged!("pickle-imports/pickle-imports", 0o755),
+    packaged!("pickle-imports/pickle_imports/__init__.py", 0o644),
+    packaged!("pickle-imports/pickle_imports/bounds.py", 0o644),
+    packaged!("pickle-imports/pickle_imports/files.py", 0o644),
+    packaged!("pickle-imports/pickle_imports/lists.py", 0o644),
+    packaged!("pickle-imports/pickle_imports/scan.py", 0o644),
+    packaged!("pickle-imports/pickle_imports/streams.py", 0o644),
+    packaged!("pickle-imports/pickle_imports/walk.py", 0o644),
+    packaged!("pickle-imports/pickle_imports/zips.py", 0o644),
     packaged!("pickle-imports/plugin.toml", 0o644),
 ];
 

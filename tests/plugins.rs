@@ -80,6 +80,13 @@ fn every_file_of_the_set_gets_the_right_verdict() {
 }
 
 #[test]
+fn the_walk_sees_every_import_that_an_unpickler_would_make() {
+    let run = Command::new("python3").arg(root().join("tests/plugins/differential.py")).args(["7", "30000"]).output();
+    let run = run.unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+}
+
+#[test]
 fn one_file_speaks_for_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let golden = |name: &str| root().join("plugins/pickle-imports/golden").join(name);
@@ -107,7 +114,9 @@ fn no_file_of_the_model_becomes_a_module_of_the_scanner() {
 
     // Even where the working directory and the script's own folder hold them under their own names.
     let script = folder.path().join("pickle-imports");
-    fs::copy(root().join("plugins/pickle-imports/pickle-imports"), &script).unwrap();
+    let plugin = root().join("plugins/pickle-imports");
+    fs::copy(plugin.join("pickle-imports"), &script).unwrap();
+    std::os::unix::fs::symlink(plugin.join("pickle_imports"), folder.path().join("pickle_imports")).unwrap();
     let input = serde_json::json!({"artifact": {"files": [{"path": evil, "name": "system.pkl"}]}, "settings": {}});
     let document = write(&folder.path().join("event.json"), &input.to_string(), 0o600);
     let run = Command::new(&script).current_dir(folder.path()).stdin(fs::File::open(document).unwrap()).output();

@@ -1,7 +1,6 @@
 //! One run of one plugin on files and an event that somebody hands in: no registry, no store, the same runner.
 
 use std::fs::{DirBuilder, File};
-use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -69,10 +68,9 @@ impl Trial {
             Some(tokio::task::spawn_blocking(move || prepare(&files, &into)).await.map_err(io::Error::other)??)
         };
         let body = event.raw.as_ref().map(|raw| Bytes::copy_from_slice(raw.as_str().as_bytes()));
-        let now = Clock::system().now();
-        // Its own, also beside another trial: whoever bears a run's id is ended with the run.
-        let id = format!("try-{:016x}", RandomState::new().hash_one(now.as_millis()));
-        let run = RunOf::new(id, 1, now.after(plugin.timeout));
+        // As private as the folder: no other run has this id.
+        let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let run = RunOf::new(id, 1, Clock::system().now().after(plugin.timeout));
         let mut invocation = Invocation::new(run, &plugin.name, event);
         invocation.artifact.clone_from(&artifact);
         invocation.checkpoint = checkpoint;

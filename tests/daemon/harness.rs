@@ -26,6 +26,7 @@ pub struct Site {
     limits: String,
     routes: String,
     secrets: String,
+    plugin_keys: String,
     webhook: String,
 }
 
@@ -41,6 +42,7 @@ impl Site {
             routes: "[[routes]]\non = \"scan_request\"\nscanners = [\"scan\"]\n\n[[routes]]\non = \"promotion\"\nstage = \"production\"\nactions = [\"act\"]\n"
                 .to_owned(),
             secrets: "[{ file = \"webhook-secret\" }]".to_owned(),
+            plugin_keys: String::new(),
         };
         site.write("webhook-secret", WEBHOOK_SECRET, 0o600);
         site.write("developer-key", DEVELOPER_KEY, 0o600);
@@ -58,6 +60,12 @@ impl Site {
     /// More keys of `[limits]`.
     pub fn limits(mut self, keys: &str) -> Self {
         self.limits = format!("{}\n{keys}", self.limits);
+        self
+    }
+
+    /// More keys of the scanner.
+    pub fn plugin_keys(mut self, keys: &str) -> Self {
+        keys.clone_into(&mut self.plugin_keys);
         self
     }
 
@@ -147,6 +155,7 @@ webhook = {{ secrets = {secrets}{webhook} }}
 [plugins.scan]
 kind = "scanner"
 command = ["{site}/scan"]
+{plugin_keys}
 timeout = "1m"
 env = {{ SITE = "{site}" }}
 [plugins.act]
@@ -159,6 +168,7 @@ env = {{ SITE = "{site}" }}
             webhook = self.webhook,
             routes = self.routes,
             secrets = self.secrets,
+            plugin_keys = self.plugin_keys,
         )
     }
 
@@ -363,6 +373,14 @@ impl Registry {
         let path = format!("/api/v1/registry/registered_models/{model}/model_versions");
         let version = self.must("ada@example.com", "POST", &path, json!({ "version": "v1" })).await;
         (model, text(&version["model_version"]["id"]))
+    }
+
+    /// The model's file.
+    pub async fn upload(&self, version: &str, bytes: &'static [u8]) {
+        let path = format!("/api/v1/registry/model_versions/{version}/getUrlForArtifact");
+        let slot = self.must("ada@example.com", "POST", &path, json!({ "key": "model", "method": "PUT" })).await;
+        let answer = client().put(slot["url"].as_str().unwrap()).body(bytes).send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
     }
 
     /// A finished build of that version: its id.

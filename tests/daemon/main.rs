@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "tests say what they saw")]
 
 mod acts;
+mod artifacts;
 mod bad_input;
 mod chaos;
 mod commands;

@@ -1,0 +1,1 @@
+"""What pickles would import, and how they are found in what they come in."""
