@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use actix_web::web::{Data, Json, Path};
+use actix_web::HttpRequest;
+use actix_web::web::{Data, Json, Path, Query};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Body, Refusal};
 use super::date;
+use super::dev::Write;
 use super::entity::Uint64;
 use super::event::Happening;
 use super::registry::{Registry, State};
@@ -28,6 +30,8 @@ pub struct Build {
     pub scan_waits: bool,
     /// As it was asked to.
     fails: bool,
+    /// What somebody said of it.
+    message: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
@@ -58,7 +62,7 @@ impl Build {
         let mut build = json!({
             "id": self.id,
             "status": self.status,
-            "message": if self.failed() { "the build failed, as it was asked to" } else { "" },
+            "message": self.message,
             "date_created": date::iso(self.created),
             "date_updated": date::iso(self.updated),
             "creator_request": { "model_version_id": self.model_version.0, "scan_external": self.scan.external },
@@ -120,6 +124,7 @@ pub fn make(registry: &Arc<Registry>, state: &mut State, model_version: Uint64, 
         scan: Scan::new(state.next_id(), now),
         scan_waits: false,
         fails,
+        message: String::new(),
     };
     if build.status == Status::Building {
         let later = Arc::clone(registry);
@@ -142,6 +147,37 @@ pub async fn get(registry: Data<Registry>, path: Path<(String, u64)>) -> Answer 
     Ok(Json(of_workspace(&mut registry.state(), &path)?.to_json()))
 }
 
+#[derive(Deserialize)]
+pub struct Of {
+    #[serde(default)]
+    model_version_id: Option<Uint64>,
+}
+
+/// Newest first; of a workspace where the path names one.
+pub async fn list(registry: Data<Registry>, request: HttpRequest, Query(of): Query<Of>) -> Answer {
+    let (state, workspace) = (registry.state(), request.match_info().get("ws"));
+    let wanted = |build: &&Build| {
+        of.model_version_id.is_none_or(|version| build.model_version == version)
+            && workspace.is_none_or(|workspace| build.workspace_name == workspace)
+    };
+    let found: Vec<Value> = state.builds.values().rev().filter(wanted).map(Build::to_json).collect();
+    Ok(Json(json!({ "builds": found })))
+}
+
+/// Free text, as a JSON string.
+pub async fn message(registry: Data<Registry>, request: HttpRequest, Body(text): Body<String>) -> Answer {
+    let path = request.match_info();
+    let id: u64 = path.get("build").and_then(|id| id.parse().ok()).ok_or_else(Refusal::no_path)?;
+    let mut state = registry.state();
+    let build = state.builds.get_mut(&id);
+    let build = build.filter(|build| path.get("ws").is_none_or(|workspace| build.workspace_name == workspace));
+    let build = build.ok_or_else(|| Refusal::unknown("build", id))?;
+    build.message.clone_from(&text);
+    let answer = build.to_json();
+    state.writes.push(Write::new(&request, json!(text)));
+    Ok(Json(answer))
+}
+
 /// The build, if it is in that workspace.
 pub fn of_workspace<'a>(state: &'a mut State, path: &(String, u64)) -> Result<&'a mut Build, Refusal> {
     let (workspace, id) = path;
@@ -151,7 +187,11 @@ pub fn of_workspace<'a>(state: &'a mut State, path: &(String, u64)) -> Result<&'
 
 fn finish(state: &mut State, id: u64) {
     let Some(build) = state.builds.get_mut(&id) else { return };
-    build.status = if build.fails { Status::Error } else { Status::Finished };
+    build.status = Status::Finished;
+    if build.fails {
+        build.status = Status::Error;
+        "the build failed, as it was asked to".clone_into(&mut build.message);
+    }
     build.updated = date::now();
     if build.scan_waits && !build.failed() {
         request_scan(state, id);

@@ -85,6 +85,9 @@ pub struct RegisteredModel {
     pub time_created: Uint64,
     pub time_updated: Uint64,
     pub owner: String,
+    /// What people may change: `description`, `labels` and the like.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -125,6 +125,15 @@ impl State {
         known.map(|(name, _)| name.clone()).ok_or_else(|| Refusal::unknown("workspace", id))
     }
 
+    /// By name.
+    pub fn workspaces(&self) -> impl Iterator<Item = (&str, Uint64)> {
+        self.workspaces.iter().map(|(name, id)| (name.as_str(), *id))
+    }
+
+    pub fn workspace_id(&self, name: &str) -> Option<Uint64> {
+        self.workspaces.get(name).copied()
+    }
+
     pub fn has_workspace(&self, id: Uint64) -> bool {
         self.workspaces.values().any(|known| *known == id)
     }

@@ -5,12 +5,15 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
-use actix_web::web::{self, Data, FormConfig, PathConfig, PayloadConfig, ServiceConfig};
+use actix_web::web::{self, Data, FormConfig, PathConfig, PayloadConfig, QueryConfig, ServiceConfig};
 use actix_web::{HttpMessage as _, Resource, ResponseError as _};
 
 use super::answer::{MAX_BODY, Refusal};
 use super::registry::Registry;
-use super::{SERVER, activities, artifacts, builds, calls, dev, models, page, scans, stages, versions, webhooks};
+use super::{
+    SERVER, activities, artifacts, beside, builds, calls, dev, login, models, page, scans, search, stages, versions,
+    webhooks,
+};
 
 /// Who calls.
 #[derive(Clone)]
@@ -25,8 +28,11 @@ pub fn routes(registry: &Data<Registry>) -> impl FnOnce(&mut ServiceConfig) + us
             .app_data(
                 FormConfig::default().error_handler(|_, _| Refusal::invalid("the form: it must have an id").into()),
             )
+            .app_data(QueryConfig::default().error_handler(|error, _| Refusal::invalid(error.to_string()).into()))
             .app_data(PathConfig::default().error_handler(|_, _| Refusal::no_path().into()))
             .configure(events)
+            .configure(login)
+            .configure(found)
             .configure(models_and_versions)
             .configure(deployment)
             .configure(the_page)
@@ -68,20 +74,61 @@ fn events(config: &mut ServiceConfig) {
         .service(event("retriggerWebhookCall").route(web::post().to(calls::retrigger)));
 }
 
+fn login(config: &mut ServiceConfig) {
+    let uac = |path: &str| at(&format!("/api/v1/uac-proxy/{path}"), "GET");
+    config
+        .service(at("/api/v1/modeldb/project/verifyConnection", "GET").route(web::get().to(login::verify_connection)))
+        .service(uac("uac/getCurrentUser").route(web::get().to(login::current_user)))
+        .service(uac("workspace/getVisibleWorkspaces").route(web::get().to(login::visible_workspaces)))
+        .service(uac("workspace/getWorkspaceById").route(web::get().to(login::workspace_by_id)))
+        .service(uac("workspace/getWorkspaceByName").route(web::get().to(login::workspace_by_name)));
+}
+
+fn found(config: &mut ServiceConfig) {
+    let find = |path: &str| at(&format!("/api/v1/registry/{path}/find"), "POST");
+    let of_workspace = "workspaces/{ws}";
+    for path in ["registered_models", &format!("{of_workspace}/registered_models")] {
+        config.service(find(path).route(web::post().to(search::models)));
+    }
+    for path in [
+        "model_versions",
+        "registered_models/{model}/model_versions",
+        &format!("{of_workspace}/model_versions"),
+        &format!("{of_workspace}/registered_models/{{name}}/model_versions"),
+    ] {
+        config.service(find(path).route(web::post().to(search::versions)));
+    }
+}
+
 fn models_and_versions(config: &mut ServiceConfig) {
     let registry = |path: &str, allowed| at(&format!("/api/v1/registry/{path}"), allowed);
     let model = "registered_models/{model}";
     let version = format!("{model}/model_versions/{{version}}");
     config
         .service(registry("workspaces/{ws}/registered_models", "POST").route(web::post().to(models::create)))
-        .service(registry(model, "GET").route(web::get().to(models::get)))
+        .service(registry("workspaces/{ws}/registered_models/{name}", "GET").route(web::get().to(models::get_named)))
+        .service(
+            registry("registered_models/model_versions/external_deployments", "POST, PUT")
+                .route(web::post().to(beside::deployment))
+                .route(web::put().to(beside::deployment)),
+        )
+        .service(
+            registry(model, "GET, PATCH, PUT")
+                .route(web::get().to(models::get))
+                .route(web::patch().to(models::change))
+                .route(web::put().to(models::change)),
+        )
         .service(registry(&format!("{model}/model_versions"), "POST").route(web::post().to(versions::create)))
+        .service(
+            registry("model_versions/{version}/logAttributes", "POST").route(web::post().to(beside::log_attributes)),
+        )
         .service(registry("model_versions/{version}", "GET").route(web::get().to(versions::get)))
         .service(registry("model_versions/{version}/getUrlForArtifact", "POST").route(web::post().to(artifacts::url)))
         .service(
-            registry(&version, "GET, PATCH")
+            registry(&version, "GET, PATCH, PUT")
                 .route(web::get().to(versions::get_of_model))
-                .route(web::patch().to(versions::change)),
+                .route(web::patch().to(versions::change))
+                .route(web::put().to(versions::put)),
         )
         .service(registry(&format!("{version}/full_body"), "PATCH").route(web::patch().to(versions::change_masked)))
         .service(registry("stage/createTransition", "POST").route(web::post().to(stages::create)))
@@ -99,7 +146,12 @@ fn deployment(config: &mut ServiceConfig) {
     let deployment = |path: &str, allowed| at(&format!("/api/v1/deployment/{path}"), allowed);
     let builds = "workspace/{ws}/builds";
     config
-        .service(deployment(builds, "POST").route(web::post().to(builds::create)))
+        .service(
+            deployment(builds, "GET, POST").route(web::get().to(builds::list)).route(web::post().to(builds::create)),
+        )
+        .service(deployment("builds", "GET").route(web::get().to(builds::list)))
+        .service(deployment("builds/{build}/message", "PUT").route(web::put().to(builds::message)))
+        .service(deployment(&format!("{builds}/{{build}}/message"), "PUT").route(web::put().to(builds::message)))
         .service(deployment(&format!("{builds}/{{build}}"), "GET").route(web::get().to(builds::get)))
         .service(
             deployment(&format!("{builds}/{{build}}/scan"), "GET, POST, PUT")

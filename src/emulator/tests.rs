@@ -1,6 +1,7 @@
 //! The registry on a real listener, driven as a person and an integration would, with a receiver that verifies.
 
 mod artifacts;
+mod client;
 mod events;
 mod harness;
 mod integration;

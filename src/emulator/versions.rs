@@ -65,6 +65,17 @@ pub async fn change(
     write(&registry, &request, *ids, body, |version| patch::unmasked(version, changes))
 }
 
+/// `PUT` with the whole version: what it leaves out is emptied.
+pub async fn put(
+    registry: Data<Registry>,
+    request: HttpRequest,
+    ids: Path<(u64, u64)>,
+    Body(body): Body<Value>,
+) -> Answer {
+    let whole = object(&body)?;
+    write(&registry, &request, *ids, body, |version| patch::replaced(version, whole))
+}
+
 /// `PATCH …/full_body` with fields and a mask.
 pub async fn change_masked(
     registry: Data<Registry>,

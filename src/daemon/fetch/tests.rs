@@ -234,9 +234,9 @@ async fn an_answer_that_is_no_file_is_none() {
         let own = Script::new([answer(status, "", ""), answer(status, "", "")]);
         let words = format!("answered {status}");
         if later {
-            bench.later(&own.url(), url("/x"), &words).await
+            bench.later(&own.url(), url("/x"), &words).await;
         } else {
-            bench.never(&own.url(), url("/x"), &words).await
+            bench.never(&own.url(), url("/x"), &words).await;
         }
     }
     let own = Script::new([answer(200, "Content-Encoding: gzip\r\n", "zipped")]);

@@ -19,7 +19,7 @@ const PATIENCE: u64 = 10 * 60 * 1000;
 /// `again` is where to look again while something is in progress, if that is not this same page.
 pub fn page(state: &State, origin: &str, again: Option<&str>) -> Html {
     let mut html = Html::new();
-    head(&mut html, busy(state).then_some(again));
+    head(&mut html, busy(state).then_some(again.unwrap_or_default()));
     html.raw("<h1>Development registry</h1><p class=\"quiet\">A stand-in for Verta on this machine. ")
         .raw("All of it is in memory and gone when it stops.</p><h2>Model versions</h2>");
     if state.versions.is_empty() {
@@ -33,14 +33,15 @@ pub fn page(state: &State, origin: &str, again: Option<&str>) -> Html {
     html
 }
 
-pub fn head(html: &mut Html, refresh: Option<Option<&str>>) {
+/// `refresh`: where to look again; nothing is here.
+pub fn head(html: &mut Html, refresh: Option<&str>) {
     html.raw("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">")
         .raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")
         .raw("<title>Development registry</title><link rel=\"icon\" href=\"data:,\">")
         .raw("<link rel=\"stylesheet\" href=\"/dev/page.css\">");
     if let Some(again) = refresh {
         html.raw("<meta http-equiv=\"refresh\" content=\"2");
-        if let Some(again) = again {
+        if !again.is_empty() {
             html.raw("; url=").text(again);
         }
         html.raw("\">");
@@ -150,7 +151,7 @@ fn show_build(html: &mut Html, build: &Build) {
         "no verdict" => "<span>",
         _ => "<span class=\"busy\">",
     };
-    let word = if build.failed() { "nothing to scan" } else { word };
+    let (class, word) = if build.failed() { ("<span class=\"quiet\">", "nothing to scan") } else { (class, word) };
     html.raw(class).text(word).raw("</span><td>");
     if let Some(url) = build.scan.url() {
         html.link(url);

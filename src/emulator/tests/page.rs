@@ -139,6 +139,11 @@ async fn what_people_typed_is_never_markup() {
     let (path, version) = site.version(evil).await;
     let scan = site.build(Some(evil)).await;
     let metadata = json!({ "status": evil, "url": "javascript:alert(1)" }).to_string();
+    let deployment = json!({
+        "model_version_id": version["id"], "location_deployed": "javascript:alert(1)", "description": evil,
+    });
+    let deployments = "/api/v1/registry/registered_models/model_versions/external_deployments";
+    site.must("POST", deployments, deployment).await;
     site.must("PATCH", &path, json!({ "redirect_metadata": metadata, "model": { "path": evil } })).await;
     let comment = json!({ "model_version_id": version["id"], "comment": evil });
     site.must("POST", "/api/v1/registry/stage/createComment", comment).await;
@@ -150,7 +155,7 @@ async fn what_people_typed_is_never_markup() {
     let page = site.page().await;
     assert!(!page.contains("<script") && !page.contains("href=\"javascript"), "{page}");
     // The webhook, the model, its version's status, path and comment, the image, the event.
-    assert!(page.matches("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;").count() >= 7, "{page}");
+    assert!(page.matches("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;").count() >= 8, "{page}");
 }
 
 #[tokio::test]
