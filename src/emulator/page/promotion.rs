@@ -12,6 +12,8 @@ pub struct Promotion {
     pub status: Option<String>,
     /// Where the model is now.
     pub address: Option<String>,
+    /// Why, in one sentence.
+    pub summary: Option<String>,
     /// What is neither, as it stands.
     pub other: Option<String>,
 }
@@ -38,10 +40,17 @@ impl Promotion {
         };
         let texts = || object.iter().filter_map(|(key, value)| Some((key, value.as_str()?)));
         let status = texts().find(|(key, _)| key.as_str() == "status").map(|(_, status)| status.to_owned());
+        let summary = texts().find(|(key, _)| key.as_str() == "summary").map(|(_, summary)| summary.to_owned());
         let address = texts().find(|(_, text)| is_address(text)).map(|(_, text)| text.to_owned());
         let other = (status.is_none() && address.is_none()).then(|| metadata.to_owned());
         let word = status.as_deref().unwrap_or_default().to_lowercase().replace([' ', '-'], "_");
-        Self { in_progress: ["in_progress", "running", "pending"].contains(&word.as_str()), status, address, other }
+        Self {
+            in_progress: ["in_progress", "running", "pending"].contains(&word.as_str()),
+            status,
+            address,
+            summary,
+            other,
+        }
     }
 }
 

@@ -103,7 +103,7 @@ fn show_version(html: &mut Html, state: &State, version: &ModelVersion) {
 }
 
 fn show_promotion(html: &mut Html, promotion: &Promotion) {
-    let Promotion { in_progress, status, address, other } = promotion;
+    let Promotion { in_progress, status, address, summary, other } = promotion;
     if *in_progress {
         html.raw("<p class=\"busy\">Promotion in progress…</p>");
     } else if let Some(status) = status {
@@ -113,7 +113,11 @@ fn show_promotion(html: &mut Html, promotion: &Promotion) {
         } else {
             "<span class=\"good\">"
         };
-        html.raw("<p>Promotion ").raw(class).text(status).raw("</span></p>");
+        html.raw("<p>Promotion ").raw(class).text(status).raw("</span>");
+        if let Some(summary) = summary {
+            html.raw(": ").text(summary);
+        }
+        html.raw("</p>");
     }
     if let Some(address) = address {
         html.raw("<p>Now at ").link(address).raw("</p>");
