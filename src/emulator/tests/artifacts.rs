@@ -1,5 +1,7 @@
 //! Artifacts: put and fetched at the addresses that the registry gives out.
 
+use std::fmt::Write as _;
+
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -29,6 +31,21 @@ impl Site {
         let answer = self.client.put(address).body(bytes.to_owned()).send().await.unwrap();
         (answer.status(), answer.json().await.unwrap_or_default())
     }
+}
+
+/// Puts chunks of these lengths without saying how many there will be: the answer's beginning.
+async fn in_chunks(address: &str, lengths: &[usize]) -> String {
+    let address = address.strip_prefix("http://").unwrap();
+    let (host, path) = address.split_at(address.find('/').unwrap());
+    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+    let mut request = format!("PUT {path} HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for length in lengths {
+        write!(request, "{length:x}\r\n{}\r\n", "x".repeat(*length)).unwrap();
+    }
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[tokio::test]
@@ -130,14 +147,7 @@ async fn what_is_too_large_is_not_kept_and_takes_no_room() {
     let put = site.address(&version, "model", "PUT").await;
     let other = site.address(&version, "other", "PUT").await;
     // Whoever does not say how long it is gets no further.
-    let address = put.strip_prefix("http://").unwrap();
-    let (host, path_of_put) = address.split_at(address.find('/').unwrap());
-    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
-    let head = format!("PUT {path_of_put} HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n");
-    stream.write_all(format!("{head}65\r\n{}\r\n", "x".repeat(0x65)).as_bytes()).await.unwrap();
-    let mut answer = [0; 12];
-    stream.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 413");
+    assert_eq!(in_chunks(&put, &[101]).await, "HTTP/1.1 413");
     let (status, answer) = site.put(&put, &[0; 101]).await;
     assert_eq!((status.as_u16(), &answer["code"]), (413, &json!(8)), "{answer}");
     assert!(site.must("GET", &path, Value::Null).await["model_version"].get("model").is_none());
@@ -145,6 +155,7 @@ async fn what_is_too_large_is_not_kept_and_takes_no_room() {
     assert_eq!(site.put(&put, &[0; 100]).await.0, 200);
     let (status, answer) = site.put(&other, &[0; 51]).await;
     assert!(status == 413 && answer["message"].as_str().unwrap().contains("150 bytes"), "{answer}");
+    assert_eq!(in_chunks(&other, &[40, 40]).await, "HTTP/1.1 413");
     assert_eq!(site.put(&other, &[0; 50]).await.0, 200, "what was refused took no room");
     assert_eq!(site.put(&other, b"").await.0, 200);
     assert_eq!(site.put(&other, &[0; 50]).await.0, 200, "what was replaced takes no room");

@@ -57,6 +57,7 @@ async fn a_cancelled_scan_votes_error_and_nobody_listens_to_it_any_more() {
     let delivery = bench.accept(scan("a", "1"), &plan(&["alpha"], &[])).await;
     let running = bench.claim("plugin:alpha").await;
     assert_eq!(bench.store.cancel(running.id, by("stuck"), NOW).await.unwrap(), Cancelled::Yes);
+    assert_eq!(bench.count("select token from job where name = 'alpha'").await, running.token + 1);
     let late = bench.store.settle(&running, voted(Verdict::Safe), attempt("late"), NOW).await.unwrap();
     assert_eq!(late, Settled::Lost);
     let verdict = &bench.store.verdicts(delivery).await.unwrap()[0];
