@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
 
 use super::super::Options;
-use super::harness::{Hook, Site};
+use super::harness::{Hook, LONG, Site};
 
 const PICKLE: &[u8] = b"\x80\x04N.";
 
@@ -44,7 +45,7 @@ async fn in_chunks(address: &str, lengths: &[usize]) -> String {
     }
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = [0; 12];
-    stream.read_exact(&mut answer).await.unwrap();
+    timeout(LONG, stream.read_exact(&mut answer)).await.expect("no answer").unwrap();
     String::from_utf8_lossy(&answer).into_owned()
 }
 

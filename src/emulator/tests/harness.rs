@@ -17,7 +17,7 @@ use super::super::{Options, SERVER, run};
 
 pub const SECRET: &str = "the webhook's secret";
 /// Longer than anything takes on a loaded machine; reached only when something hangs.
-const LONG: Duration = Duration::from_mins(1);
+pub const LONG: Duration = Duration::from_mins(1);
 
 /// The registry, until it is dropped.
 pub struct Site {
