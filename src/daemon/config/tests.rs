@@ -334,3 +334,20 @@ fn an_explanation_names_everything_and_no_secret() {
     }
     assert!(!words.contains(SECRET) && !summary.contains(SECRET) && !format!("{config:?}").contains(SECRET));
 }
+
+#[test]
+fn what_is_fetched_is_bounded_and_from_somewhere() {
+    refused("[fetch]\nallow = [\"10.0.0.1/8\"]", "fetch.allow[0]: \"10.0.0.1/8\" is no network: write 10.0.0.0/8");
+    refused("[fetch]\nallow = [\"::ffff:10.0.0.0/104\"]", "fetch.allow[0]");
+    refused("[fetch]\nroots = [\"/\"]", "fetch.roots[0]: / is no folder to read from: name one below /");
+    refused("[fetch]\nroots = [\"/models/../etc\"]", "fetch.roots[0]");
+    refused("[fetch]\nmax_files = 0", "fetch.max_files: 0 is out of bounds");
+    let receiving = REGISTRY.lines().filter(|line| !line.starts_with("url") && !line.starts_with("credentials"));
+    let receiving = receiving.collect::<Vec<_>>().join("\n");
+    let route = "[[routes]]\non = \"scan_request\"\nscanners = [\"scan\"]\n";
+    refused(
+        &format!("{receiving}\n{SCANNER}artifact = true\n{route}"),
+        "scan wants the model's files (artifact = true), and registries.verta has no url to fetch them from",
+    );
+    assert!(Place::new().load(&format!("{REGISTRY}{SCANNER}artifact = true\n{route}")).is_ok());
+}
