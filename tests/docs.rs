@@ -49,10 +49,23 @@ fn the<'a>(lines: &[&'a str], word: &str) -> &'a str {
 #[test]
 fn the_first_steps_lead_where_readme_says() {
     let lines = commands();
-    let known =
-        ["demo", "tests/run", "dev-registry", "serve", "examples/try/story", "status", "deliveries list", "jobs list"];
+    let known = [
+        "demo",
+        "tests/run",
+        "dev-registry",
+        "chmod -R go-w examples/try",
+        "serve",
+        "examples/try/story",
+        "status",
+        "deliveries list",
+        "jobs list",
+    ];
     assert_eq!(lines.len(), known.len(), "README has a command that nobody runs: {lines:?}");
     assert_eq!(the(&lines, "tests/run"), "tests/run");
+
+    let mut chmod = the(&lines, "chmod -R go-w examples/try").split(' ');
+    let mut command = Command::new(chmod.next().unwrap());
+    assert_eq!(ended(command.args(chmod).current_dir(root())).0, 0);
 
     // Free ports and a folder of our own, so that a daemon that is being tried meanwhile is left alone.
     let folder = tempfile::tempdir().unwrap();
