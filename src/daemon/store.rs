@@ -4,17 +4,21 @@
 //! answers everybody after the COMMIT. Nothing is answered that is not on disk.
 
 mod audit;
+mod batch;
 mod cancel;
 mod claim;
 mod insert;
 mod lane;
 mod list;
+mod memory;
 mod open;
 mod pause;
 mod purge;
+mod reader;
 mod replay;
 mod retry;
 mod round;
+mod seen;
 mod settle;
 mod status;
 mod writer;
@@ -37,8 +41,10 @@ pub use round::Keep;
 pub use settle::{Attempt, Settled};
 pub use status::Status;
 
+use batch::Batch;
 use open::Lock;
-use writer::{Reader, Writer};
+use reader::Reader;
+use writer::Writer;
 
 /// The store. Clones share the file.
 #[derive(Clone)]
@@ -79,7 +85,7 @@ impl Store {
         let path = path.to_owned();
         let opened = tokio::task::spawn_blocking(move || open::open(&path)).await.map_err(|_| StoreError::Closed)??;
         Ok(Self {
-            writer: Writer::new(opened.write, queue),
+            writer: Writer::new(opened.file, queue),
             reader: Reader::new(opened.read),
             id: opened.id.into(),
             _lock: Arc::new(opened.lock),
@@ -94,7 +100,7 @@ impl Store {
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnMut(&Batch<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         self.writer.write(work).await
     }

@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use scanrelay::{Delivery, Timestamp};
-use sha2::{Digest, Sha256};
 
-use super::{Store, StoreError, lane, settle};
+use super::batch::Batch;
+use super::{Store, StoreError, lane, seen, settle};
 use crate::daemon::job::State;
 use crate::daemon::job::plan::{NewJob, Plan, first_jobs};
 
@@ -39,45 +39,27 @@ impl Store {
     }
 }
 
-fn insert(connection: &Connection, intake: &Intake, bounds: Bounds, now: Timestamp) -> Result<Inserted, StoreError> {
+fn insert(batch: &Batch<'_>, intake: &Intake, bounds: Bounds, now: Timestamp) -> Result<Inserted, StoreError> {
     let Intake { delivery, plan } = intake;
     let event = delivery.event();
-    let body = body_digest(delivery.body());
-    let same = connection
-        .prepare_cached(
-            "select delivery from dedupe where registry = ?1 and key = ?2 and body = ?3 and forget_at > ?4",
-        )?
-        .query_row(params![event.registry, delivery.key().as_bytes(), body, now.as_millis()], |row| row.get(0))
-        .optional()?;
-    if let Some(id) = same {
+    let known = seen::look(batch, &event.registry, delivery, now)?;
+    if let Some(id) = known.same {
         return Ok(Inserted::Duplicate(id));
     }
-    if plan.is_ok() && is_full(connection, &event.registry, bounds)? {
+    if plan.is_ok() && is_full(batch, &event.registry, bounds) {
         return Ok(Inserted::Full);
     }
-    let conflict: bool = connection
-        .prepare_cached(
-            "select exists (select 1 from dedupe where registry = ?1 and key = ?2 and body <> ?3 and forget_at > ?4)",
-        )?
-        .query_row(params![event.registry, delivery.key().as_bytes(), body, now.as_millis()], |row| row.get(0))?;
-    let id = insert_delivery(connection, delivery, plan, conflict, now)?;
-    connection
-        .prepare_cached(
-            "insert or replace into dedupe (registry, key, body, delivery, forget_at) values (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![
-            event.registry,
-            delivery.key().as_bytes(),
-            body,
-            id,
-            now.after(delivery.remember()).as_millis()
-        ])?;
+    let id = insert_delivery(batch, delivery, plan, known.conflict, now)?;
+    seen::remember(batch, &known, &event.registry, delivery, id, now)?;
     if let Ok(plan) = plan {
-        reopen(connection, &event.registry)?;
-        for job in first_jobs(plan, event) {
-            insert_job(connection, id, 1, &job, now)?;
+        batch.memory().opened(&event.registry);
+        let first = first_jobs(plan, event);
+        for job in &first {
+            insert_job(batch, id, 1, job, now)?;
         }
-        settle::follow(connection, id, now)?;
+        if first.is_empty() {
+            settle::follow(batch, id, now)?;
+        }
     }
     Ok(Inserted::New(id))
 }
@@ -126,27 +108,27 @@ fn insert_delivery(
 
 /// Puts a job in its place: due, behind another one of its lane, or held.
 pub(super) fn insert_job(
-    connection: &Connection,
+    batch: &Batch<'_>,
     delivery: i64,
     round: i64,
     job: &NewJob,
     now: Timestamp,
 ) -> Result<i64, StoreError> {
-    let state = match &job.lane {
+    // A lane in which nobody is has nobody to make room or to wait for.
+    let lane = match &job.lane {
+        Some(lane) if !lane::is_free(batch, lane)? => Some(lane),
+        _ => None,
+    };
+    let state = match lane {
         _ if job.held => State::Held,
         Some(_) => State::Waiting,
         None => State::Due,
     };
-    // A run of an earlier round keeps its id and its checkpoint: what it has triggered is resumed, not triggered again.
-    connection
+    let earlier = if round > 1 { earlier(batch, delivery, job)? } else { Earlier::default() };
+    batch
         .prepare_cached(
             "insert into job (delivery, round, phase, name, queue, lane, state, due_at, created_at, tell, run_id, checkpoint)
-             select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, earlier.run_id, earlier.checkpoint
-               from (select 1) left join (
-                    select coalesce(run_id, (select value from meta where key = 'store_id') || '-' || id) as run_id, checkpoint
-                      from job where delivery = ?1 and phase = ?3 and name = ?4 and phase = 'run'
-                       and round >= (select fresh_round from delivery where id = ?1)
-                     order by round desc limit 1) as earlier",
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             delivery,
@@ -158,37 +140,41 @@ pub(super) fn insert_job(
             state.word(),
             now.as_millis(),
             job.tell.as_ref().map(serde_json::to_string).transpose()?,
+            earlier.run_id,
+            earlier.checkpoint,
         ])?;
-    let id = connection.last_insert_rowid();
-    if let Some(name) = &job.lane {
-        lane::make_room(connection, name, job.phase, id, now)?;
-        lane::move_up(connection, name, now)?;
+    let id = batch.last_insert_rowid();
+    if let Some(name) = lane {
+        lane::make_room(batch, name, job.phase, id, now)?;
+        lane::move_up(batch, name, now)?;
     }
     Ok(id)
 }
 
-/// Counts a delivery that is open now.
-pub(super) fn reopen(connection: &Connection, registry: &str) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "insert into pending (registry, open) values (?1, 1) on conflict (registry) do update set open = open + 1",
-        )?
-        .execute([registry])?;
-    Ok(())
+/// What a run of an earlier round left to this one.
+#[derive(Default)]
+struct Earlier {
+    run_id: Option<String>,
+    checkpoint: Option<String>,
 }
 
-fn is_full(connection: &Connection, registry: &str, bounds: Bounds) -> Result<bool, StoreError> {
-    let (all, ours): (u32, u32) = connection
+/// A run of an earlier round keeps its id and its checkpoint: what it has triggered is resumed, not triggered again.
+fn earlier(connection: &Connection, delivery: i64, job: &NewJob) -> Result<Earlier, StoreError> {
+    let earlier = connection
         .prepare_cached(
-            "select coalesce(sum(open), 0), coalesce(sum(open) filter (where registry = ?1), 0) from pending",
+            "select coalesce(run_id, (select value from meta where key = 'store_id') || '-' || id), checkpoint
+               from job where delivery = ?1 and phase = ?2 and name = ?3 and phase = 'run'
+                and round >= (select fresh_round from delivery where id = ?1)
+              order by round desc limit 1",
         )?
-        .query_row([registry], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(all >= bounds.pending || ours >= bounds.pending_per_registry)
+        .query_row(params![delivery, job.phase.word(), job.name], |row| {
+            Ok(Earlier { run_id: row.get(0)?, checkpoint: row.get(1)? })
+        })
+        .optional()?;
+    Ok(earlier.unwrap_or_default())
 }
 
-fn body_digest(body: &[u8]) -> [u8; 16] {
-    let digest = Sha256::digest(body);
-    let mut short = [0; 16];
-    short.copy_from_slice(&digest[..16]);
-    short
+fn is_full(batch: &Batch<'_>, registry: &str, bounds: Bounds) -> bool {
+    let (all, ours) = batch.memory().open(registry);
+    all >= bounds.pending || ours >= bounds.pending_per_registry
 }

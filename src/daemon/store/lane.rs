@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 use scanrelay::Timestamp;
 
+use super::batch::Batch;
 use super::{StoreError, settle};
 use crate::daemon::job::{Ending, Phase};
 
@@ -11,7 +12,7 @@ use crate::daemon::job::{Ending, Phase};
 ///
 /// The new job stands in its lane already, so that a delivery whose report replaces its own progress is not closed.
 pub(super) fn make_room(
-    connection: &Connection,
+    connection: &Batch<'_>,
     lane: &str,
     phase: Phase,
     new: i64,
@@ -23,7 +24,7 @@ pub(super) fn make_room(
         Phase::Confirm | Phase::Run => return Ok(()),
     };
     let query = format!(
-        "select id from job where lane = ?1 and state in ('due', 'waiting', 'held') and claimed_at is null
+        "select id from job where lane = ?1 and ended_at is null and claimed_at is null
             and id <> ?2 and phase in {replaced}"
     );
     let ids: Vec<i64> = connection
@@ -37,10 +38,15 @@ pub(super) fn make_room(
     Ok(())
 }
 
+/// Whether nobody is in it.
+pub(super) fn is_free(connection: &Connection, lane: &str) -> Result<bool, StoreError> {
+    let query = "select not exists (select 1 from job where lane = ?1 and ended_at is null)";
+    Ok(connection.prepare_cached(query)?.query_row([lane], |row| row.get(0))?)
+}
+
 /// Whether a newer report waits behind this job.
 pub(super) fn is_overtaken(connection: &Connection, lane: &str, job: i64) -> Result<bool, StoreError> {
-    let query =
-        "select exists (select 1 from job where lane = ?1 and state = 'waiting' and phase = 'report' and id > ?2)";
+    let query = "select exists (select 1 from job where lane = ?1 and ended_at is null and state = 'waiting' and phase = 'report' and id > ?2)";
     Ok(connection.prepare_cached(query)?.query_row(params![lane, job], |row| row.get(0))?)
 }
 
@@ -50,8 +56,8 @@ pub(super) fn move_up(connection: &Connection, lane: &str, now: Timestamp) -> Re
         .prepare_cached(
             "update job set state = 'due', due_at = ?2
               where state = 'waiting'
-                and id = (select id from job where lane = ?1 and state in ('waiting', 'held') order by delivery, id limit 1)
-                and not exists (select 1 from job where lane = ?1 and state = 'due')",
+                and id = (select id from job where lane = ?1 and ended_at is null and state <> 'due' order by delivery, id limit 1)
+                and not exists (select 1 from job where lane = ?1 and ended_at is null and state = 'due')",
         )?
         .execute(params![lane, now.as_millis()])?;
     Ok(())

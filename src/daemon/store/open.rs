@@ -7,9 +7,11 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::StoreError;
+use super::memory::Memory;
+use super::writer::Written;
 
 const SCHEMA: &str = include_str!("schema.sql");
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// "scnr", so that `file` and we know the format.
 const APPLICATION_ID: i64 = 0x7363_6e72;
 
@@ -19,7 +21,7 @@ pub(super) struct Lock {
 }
 
 pub(super) struct Opened {
-    pub(super) write: Connection,
+    pub(super) file: Written,
     pub(super) read: Connection,
     pub(super) id: String,
     pub(super) lock: Lock,
@@ -40,11 +42,9 @@ pub(super) fn open(path: &Path) -> Result<Opened, StoreError> {
     let read = Connection::open_with_flags(path, flags)?;
     read.busy_timeout(Duration::from_secs(5))?;
     // One owner per file: whoever held a lease is gone, and the attempt stays counted.
-    write.execute(
-        "update job set due_at = claimed_at, claimed_at = null where state = 'due' and claimed_at is not null",
-        [],
-    )?;
-    Ok(Opened { write, read, id, lock })
+    write.execute("update job set due_at = claimed_at, claimed_at = null where claimed_at is not null", [])?;
+    let memory = Memory::load(&write)?;
+    Ok(Opened { file: Written { connection: write, memory }, read, id, lock })
 }
 
 fn lock(path: &Path) -> Result<Lock, StoreError> {

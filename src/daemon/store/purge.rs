@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 use scanrelay::Timestamp;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, seen};
 
 /// How long what has ended is kept. Verdicts, the ledger, the audit and the dedupe keys are not touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,7 @@ impl Store {
     pub async fn purge(&self, retention: Retention, now: Timestamp) -> Result<Purged, StoreError> {
         self.write(move |connection| {
             let mut deliveries = 0;
+            let forgotten = seen::forget(connection, now)?;
             let mut next: Option<i64> = None;
             for (states, keep) in [("('done', 'ignored')", retention.done), ("('dead')", retention.dead)] {
                 let keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
@@ -47,7 +48,7 @@ impl Store {
                 }
             }
             // Something was removed: there may be more of it at once.
-            let next = if deliveries > 0 { Some(now) } else { next.map(Timestamp::from_millis) };
+            let next = if deliveries + forgotten > 0 { Some(now) } else { next.map(Timestamp::from_millis) };
             Ok(Purged { deliveries, next })
         })
         .await
@@ -56,7 +57,8 @@ impl Store {
 
 fn oldest(connection: &Connection, states: &str) -> Result<Vec<(i64, i64)>, StoreError> {
     let query = format!(
-        "select id, ended_at from delivery where ended_at is not null and state in {states} order by ended_at limit {BATCH}"
+        "select id, ended_at from delivery where ended_at is not null and state in {states}
+            and id <> (select max(id) from delivery) and id <> coalesce((select delivery from job order by id desc limit 1), 0) order by ended_at limit {BATCH}"
     );
     let rows = connection
         .prepare_cached(&query)?

@@ -1,9 +1,10 @@
 //! A delivery that a person wants done again, however it ended.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::OptionalExtension;
 use scanrelay::{Event, Timestamp};
 
 use super::audit::{By, audit};
+use super::batch::Batch;
 use super::round::{Keep, open_round};
 use super::{Store, StoreError};
 use crate::daemon::job::plan::Plan;
@@ -54,7 +55,7 @@ impl Store {
 }
 
 fn replay(
-    connection: &Connection,
+    connection: &Batch<'_>,
     delivery: i64,
     keep: Keep,
     now: Timestamp,

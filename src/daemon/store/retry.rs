@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use scanrelay::Timestamp;
 
 use super::audit::{By, audit};
+use super::batch::Batch;
 use super::round::{Keep, open_round};
 use super::{Store, StoreError};
 use crate::daemon::job::plan::Plan;
@@ -88,7 +89,7 @@ fn dead(connection: &Connection, since: Timestamp) -> Result<Vec<i64>, StoreErro
     Ok(ids)
 }
 
-fn retry(connection: &Connection, job: i64, by: &By, now: Timestamp) -> Result<Retried, StoreError> {
+fn retry(connection: &Batch<'_>, job: i64, by: &By, now: Timestamp) -> Result<Retried, StoreError> {
     let query =
         "select delivery, iif(state = 'due' and claimed_at is not null, 'running', state) from job where id = ?1";
     let found: Option<(i64, String)> =

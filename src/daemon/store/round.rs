@@ -3,7 +3,8 @@
 use rusqlite::{Connection, params};
 use scanrelay::{Event, Timestamp};
 
-use super::insert::{insert_job, reopen};
+use super::batch::Batch;
+use super::insert::insert_job;
 use super::{StoreError, settle};
 use crate::daemon::job::plan::{Plan, first_jobs};
 
@@ -18,7 +19,7 @@ pub enum Keep {
 
 /// Opens a round of a delivery that has ended. The number of the round.
 pub(super) fn open_round(
-    connection: &Connection,
+    connection: &Batch<'_>,
     delivery: i64,
     plan: &Plan,
     keep: Keep,
@@ -34,7 +35,7 @@ pub(super) fn open_round(
             "update delivery set round = ?2, plan = ?3, state = 'open', reason = null, ended_at = null where id = ?1",
         )?
         .execute(params![delivery, next, serde_json::to_string(plan)?])?;
-    reopen(connection, &event.registry)?;
+    connection.memory().opened(&event.registry);
     match keep {
         Keep::Outcomes => keep_outcomes(connection, delivery, round)?,
         Keep::Nothing => {

@@ -1,4 +1,4 @@
--- Schema version 1. Times are milliseconds since 1970, of job time.
+-- Schema version 2. Times are milliseconds since 1970, of job time.
 
 create table meta (
     key   text primary key,
@@ -7,7 +7,7 @@ create table meta (
 
 -- What was answered 2xx.
 create table delivery (
-    id            integer primary key autoincrement,
+    id            integer primary key,          -- the newest is never removed, so that none comes twice
     registry      text    not null,
     key           blob    not null,             -- 16 bytes: what makes two deliveries the same one
     change_key    text,                         -- what a webhook and a catch-up agree on
@@ -27,12 +27,12 @@ create table delivery (
     reason        text,
     ended_at      integer
 );
-create index delivery_change on delivery (registry, change_key) where change_key is not null;
-create index delivery_state on delivery (state, id);
+create index delivery_open on delivery (id) where ended_at is null;
+create index delivery_dead on delivery (id) where state = 'dead';
 create index delivery_ended on delivery (ended_at) where ended_at is not null;
 
 create table job (
-    id            integer primary key autoincrement,
+    id            integer primary key,          -- the newest is never removed, so that no run id comes twice
     delivery      integer not null references delivery (id),
     round         integer not null,
     phase         text    not null,             -- confirm, run, progress, report
@@ -55,7 +55,8 @@ create table job (
 );
 create index job_due on job (queue, due_at, id) where state = 'due';
 create index job_dead on job (ended_at) where state = 'dead';
-create index job_lane on job (lane, delivery, id) where lane is not null and state in ('due', 'waiting', 'held');
+create index job_lane on job (lane, delivery, id) where lane is not null and ended_at is null;
+create index job_claimed on job (id) where claimed_at is not null;
 
 -- One row for each attempt that ended, with the run's log.
 create table attempt (
@@ -68,15 +69,17 @@ create table attempt (
     primary key (job, token)
 ) without rowid;
 
--- Keys outlive their deliveries.
+-- Keys outlive their deliveries. Rows are only ever appended and removed from the front; an index over keys, which are
+-- random, would make each insert dearer the more there are. It is kept in memory instead, and made anew at start.
 create table dedupe (
+    id            integer primary key,
     registry      text    not null,
     key           blob    not null,
     body          blob    not null,             -- 16 bytes of the body's SHA-256
     delivery      integer not null,
     forget_at     integer not null,
-    primary key (registry, key, body)
-) without rowid;
+    previous      integer                       -- an earlier row that may have the same key
+);
 
 create table verdict (
     id            integer primary key autoincrement,

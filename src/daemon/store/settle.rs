@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use scanrelay::plugin::Verdict;
 use scanrelay::{Event, Timestamp};
 
+use super::batch::Batch;
 use super::insert::insert_job;
 use super::{Store, StoreError, lane};
 use crate::daemon::job::plan::{Change, Closed, Plan, View, advance};
@@ -80,7 +81,7 @@ fn record(connection: &Connection, id: i64, token: i64, attempt: &Attempt, now: 
     Ok(())
 }
 
-fn apply(connection: &Connection, id: i64, next: &Next, now: Timestamp) -> Result<(), StoreError> {
+fn apply(connection: &Batch<'_>, id: i64, next: &Next, now: Timestamp) -> Result<(), StoreError> {
     let release = |at: Timestamp, attempts: i64, deferrals: i64| {
         connection
             .prepare_cached(
@@ -129,7 +130,7 @@ pub(super) fn end_job(connection: &Connection, id: i64, ending: &Ending, now: Ti
 }
 
 /// Applies what follows from where the delivery's jobs stand, until nothing follows.
-pub(super) fn follow(connection: &Connection, delivery: i64, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn follow(connection: &Batch<'_>, delivery: i64, now: Timestamp) -> Result<(), StoreError> {
     let Some(open) = Open::load(connection, delivery)? else { return Ok(()) };
     // Each step ends a job, makes one that was missing, or closes: a few steps per job at most.
     for _ in 0..1000 {
@@ -154,7 +155,7 @@ pub(super) fn follow(connection: &Connection, delivery: i64, now: Timestamp) -> 
 }
 
 /// Closes a delivery whose last open job was superseded from outside.
-pub(super) fn close_if_ended(connection: &Connection, delivery: i64, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn close_if_ended(connection: &Batch<'_>, delivery: i64, now: Timestamp) -> Result<(), StoreError> {
     let Some(open) = Open::load(connection, delivery)? else { return Ok(()) };
     let jobs = views(connection, delivery, open.round)?;
     let verdict = verdict(connection, delivery, open.round)?;
@@ -186,7 +187,7 @@ impl Open {
         Ok(Some(Self { id, round, plan: serde_json::from_str(&plan)?, event: serde_json::from_str(&event)? }))
     }
 
-    fn apply(&self, connection: &Connection, change: Change, now: Timestamp) -> Result<(), StoreError> {
+    fn apply(&self, connection: &Batch<'_>, change: Change, now: Timestamp) -> Result<(), StoreError> {
         match change {
             Change::Create(job) => insert_job(connection, self.id, self.round, &job, now).map(drop),
             Change::Release(job) => {
@@ -227,7 +228,7 @@ impl Open {
         Ok(())
     }
 
-    fn close(&self, connection: &Connection, closed: &Closed, now: Timestamp) -> Result<(), StoreError> {
+    fn close(&self, connection: &Batch<'_>, closed: &Closed, now: Timestamp) -> Result<(), StoreError> {
         let (state, reason) = match closed {
             Closed::Done => ("done", None),
             Closed::Ignored(reason) => ("ignored", Some(reason)),
@@ -241,9 +242,7 @@ impl Open {
         if closed == 0 {
             return Ok(());
         }
-        connection
-            .prepare_cached("update pending set open = open - 1 where registry = ?1")?
-            .execute([&self.event.registry])?;
+        connection.memory().closed(&self.event.registry);
         Ok(())
     }
 }

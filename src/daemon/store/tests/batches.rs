@@ -18,11 +18,12 @@ impl Held {
     async fn hold(store: &Store) -> Self {
         let (go, gone) = mpsc::channel();
         let (begun, begins) = oneshot::channel();
+        let mut begun = Some(begun);
         let store = store.clone();
         let ended = tokio::spawn(async move {
             store
                 .write(move |_| {
-                    begun.send(()).unwrap();
+                    begun.take().unwrap().send(()).unwrap();
                     gone.recv().unwrap();
                     Ok(())
                 })

@@ -1,0 +1,133 @@
+//! One transaction and its members: they share its COMMIT and nothing else.
+
+use std::cell::{RefCell, RefMut};
+use std::ops::Deref;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::StoreError;
+use super::memory::Memory;
+
+/// What a member works with: the connection in the middle of a transaction, and the memory that goes with it.
+pub(super) struct Batch<'a> {
+    connection: &'a Connection,
+    memory: RefCell<&'a mut Memory>,
+}
+
+impl Batch<'_> {
+    pub(super) fn memory(&self) -> RefMut<'_, Memory> {
+        RefMut::map(self.memory.borrow_mut(), |memory| &mut **memory)
+    }
+}
+
+impl Deref for Batch<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
+
+/// Does its part of the transaction, and says how it went once the transaction has ended.
+pub(super) trait Member: Send {
+    /// `false`: it failed, and nothing of it may stay.
+    fn run(&mut self, batch: &Batch<'_>) -> bool;
+    fn answer(self: Box<Self>, committed: Result<(), String>);
+}
+
+/// A member that somebody waits for.
+pub(super) struct Asked<T, F> {
+    work: F,
+    result: Result<T, StoreError>,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Asked<T, F> {
+    pub(super) fn new(work: F) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
+        let (answer, answered) = oneshot::channel();
+        (Self { work, result: Err(StoreError::Closed), answer }, answered)
+    }
+}
+
+impl<T, F> Member for Asked<T, F>
+where
+    T: Send,
+    F: FnMut(&Batch<'_>) -> Result<T, StoreError> + Send,
+{
+    fn run(&mut self, batch: &Batch<'_>) -> bool {
+        self.result = (self.work)(batch);
+        self.result.is_ok()
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), String>) {
+        // Nobody listens any more when the request was dropped; what it asked for is committed all the same.
+        let _ = self.answer.send(match committed {
+            Ok(()) => self.result,
+            Err(cause) => Err(StoreError::Commit(cause)),
+        });
+    }
+}
+
+/// Runs the members in one transaction and answers each after its end.
+///
+/// They are run without savepoints at first, which cost more than the members themselves. When one fails, which is rare,
+/// all are rolled back and run again, each in a savepoint of its own: what fails leaves nothing behind and harms no other.
+pub(super) fn transact(connection: &Connection, memory: &mut Memory, mut members: Vec<Box<dyn Member>>) {
+    let committed = begin(connection).and_then(|()| {
+        let batch = Batch { connection, memory: RefCell::new(memory) };
+        if members.iter_mut().all(|member| member.run(&batch)) {
+            return finish(&batch);
+        }
+        rollback(&batch);
+        if let [_] = members[..] {
+            return Ok(());
+        }
+        begin(connection)?;
+        for member in &mut members {
+            fenced(&batch, member.as_mut())?;
+        }
+        finish(&batch)
+    });
+    let committed = committed.map_err(|error| error.to_string());
+    for member in members {
+        member.answer(committed.clone());
+    }
+}
+
+fn begin(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.prepare_cached("begin immediate")?.execute([]).map(drop)
+}
+
+fn finish(batch: &Batch<'_>) -> Result<(), rusqlite::Error> {
+    let written = batch.memory().write(batch);
+    // A full disk makes SQLite roll everything back by itself, and COMMIT then says that there is no transaction.
+    let ended = written.and_then(|()| batch.prepare_cached("commit")?.execute([]).map(drop));
+    match ended {
+        Ok(()) => batch.memory().keep_batch(),
+        Err(_) => rollback(batch),
+    }
+    ended
+}
+
+fn rollback(batch: &Batch<'_>) {
+    if !batch.is_autocommit() {
+        let _ = batch.execute_batch("rollback");
+    }
+    batch.memory().forget_batch();
+}
+
+fn fenced(batch: &Batch<'_>, member: &mut dyn Member) -> Result<(), rusqlite::Error> {
+    let before = batch.memory().mark();
+    // It fails where the transaction was rolled back, by a full disk for instance: then there is nothing to commit either.
+    let fence = batch.execute_batch("savepoint member");
+    if member.run(batch) {
+        return fence.and_then(|()| batch.execute_batch("release member"));
+    }
+    batch.memory().forget_since(before);
+    if fence.is_ok() && !batch.is_autocommit() {
+        batch.execute_batch("rollback to member; release member")
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! What is known of the file without asking it: how many deliveries are open, and which keys have been seen.
+//!
+//! It follows the transactions: what a batch that is not committed has changed is taken back.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+
+use rusqlite::{Connection, params};
+
+/// Of a dedupe key and its registry; part of a digest, so it spreads as it is.
+pub(super) type Fingerprint = u64;
+
+#[derive(Default)]
+pub(super) struct Memory {
+    open: BTreeMap<String, Count>,
+    open_in_all: u32,
+    /// The newest row of `dedupe` with that fingerprint. Older ones are found from there.
+    seen: HashMap<Fingerprint, i64, BuildHasherDefault<AsItIs>>,
+    /// How to take back what the batch changed, oldest first.
+    undo: Vec<Undo>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Count {
+    open: u32,
+    changed: bool,
+}
+
+enum Undo {
+    Opened(String),
+    Closed(String),
+    Seen(Fingerprint, Option<i64>),
+}
+
+impl Memory {
+    /// Reads both from the file.
+    pub(super) fn load(connection: &Connection) -> Result<Self, rusqlite::Error> {
+        let mut memory = Self::default();
+        let mut statement = connection.prepare("select registry, open from pending")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let open = row.get(1)?;
+            memory.open.insert(row.get(0)?, Count { open, changed: false });
+            memory.open_in_all += open;
+        }
+        let keys: u32 =
+            connection.query_row("select coalesce(max(id) - min(id) + 1, 0) from dedupe", [], |row| row.get(0))?;
+        memory.seen.reserve(keys as usize);
+        let mut statement = connection.prepare("select id, registry, key from dedupe order by id")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let fingerprint = fingerprint(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_blob()?);
+            memory.seen.insert(fingerprint, row.get(0)?);
+        }
+        Ok(memory)
+    }
+
+    /// Open deliveries of all registries, and of this one.
+    pub(super) fn open(&self, registry: &str) -> (u32, u32) {
+        (self.open_in_all, self.open.get(registry).map_or(0, |count| count.open))
+    }
+
+    pub(super) fn opened(&mut self, registry: &str) {
+        self.count(registry, 1);
+        self.undo.push(Undo::Opened(registry.to_owned()));
+    }
+
+    pub(super) fn closed(&mut self, registry: &str) {
+        self.count(registry, -1);
+        self.undo.push(Undo::Closed(registry.to_owned()));
+    }
+
+    pub(super) fn newest(&self, fingerprint: Fingerprint) -> Option<i64> {
+        self.seen.get(&fingerprint).copied()
+    }
+
+    pub(super) fn saw(&mut self, fingerprint: Fingerprint, row: i64) {
+        let before = self.seen.insert(fingerprint, row);
+        self.undo.push(Undo::Seen(fingerprint, before));
+    }
+
+    /// The row with that fingerprint is gone, unless there is a newer one.
+    pub(super) fn forgot(&mut self, fingerprint: Fingerprint, row: i64) {
+        if self.newest(fingerprint) == Some(row) {
+            self.seen.remove(&fingerprint);
+            self.undo.push(Undo::Seen(fingerprint, Some(row)));
+        }
+    }
+
+    /// Writes the counts that have changed, once for a whole batch.
+    pub(super) fn write(&mut self, connection: &Connection) -> Result<(), rusqlite::Error> {
+        for (registry, count) in self.open.iter_mut().filter(|(_, count)| count.changed) {
+            connection
+                .prepare_cached("insert or replace into pending (registry, open) values (?1, ?2)")?
+                .execute(params![registry, count.open])?;
+            count.changed = false;
+        }
+        Ok(())
+    }
+
+    pub(super) fn mark(&self) -> usize {
+        self.undo.len()
+    }
+
+    /// The batch is committed.
+    pub(super) fn keep_batch(&mut self) {
+        self.undo.clear();
+    }
+
+    /// The batch is rolled back.
+    pub(super) fn forget_batch(&mut self) {
+        self.forget_since(0);
+    }
+
+    /// What came after the mark is rolled back.
+    pub(super) fn forget_since(&mut self, mark: usize) {
+        for undo in self.undo.split_off(mark).into_iter().rev() {
+            match undo {
+                Undo::Opened(registry) => self.count(&registry, -1),
+                Undo::Closed(registry) => self.count(&registry, 1),
+                Undo::Seen(fingerprint, Some(row)) => drop(self.seen.insert(fingerprint, row)),
+                Undo::Seen(fingerprint, None) => drop(self.seen.remove(&fingerprint)),
+            }
+        }
+    }
+
+    fn count(&mut self, registry: &str, by: i32) {
+        if !self.open.contains_key(registry) {
+            self.open.insert(registry.to_owned(), Count::default());
+        }
+        if let Some(count) = self.open.get_mut(registry) {
+            count.open = count.open.saturating_add_signed(by);
+            count.changed = true;
+        }
+        self.open_in_all = self.open_in_all.saturating_add_signed(by);
+    }
+}
+
+/// FNV-1a of the registry's name over the first bytes of the key, which is a digest.
+pub(super) fn fingerprint(registry: &str, key: &[u8]) -> Fingerprint {
+    let mut first = [0; 8];
+    let most = key.len().min(8);
+    first[..most].copy_from_slice(&key[..most]);
+    registry
+        .bytes()
+        .fold(u64::from_le_bytes(first), |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// A fingerprint needs no more hashing.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, fingerprint: u64) {
+        self.0 = fingerprint;
+    }
+}

@@ -1,0 +1,128 @@
+//! Keys of deliveries that were stored. They outlive their deliveries, in the order in which they came; where one is, the
+//! memory knows.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use scanrelay::{Delivery, Timestamp};
+use sha2::{Digest, Sha256};
+
+use super::StoreError;
+use super::batch::Batch;
+use super::memory::{Fingerprint, fingerprint};
+
+/// Rows of one fingerprint that are looked at: more than one means that bodies differ under one id, again and again.
+const MOST: usize = 1000;
+/// Forgotten keys that are removed in one transaction.
+const FORGOTTEN: u32 = 1000;
+
+/// What is known of a delivery's key.
+pub(super) struct Known {
+    fingerprint: Fingerprint,
+    body: [u8; 16],
+    /// The delivery that had this key and this body.
+    pub(super) same: Option<i64>,
+    /// Another body came under this key.
+    pub(super) conflict: bool,
+    /// The newest row of the fingerprint that still counts.
+    newest: Option<i64>,
+}
+
+struct Row {
+    ours: bool,
+    body: Vec<u8>,
+    delivery: i64,
+    forget_at: i64,
+    previous: Option<i64>,
+}
+
+/// Looks the key up.
+pub(super) fn look(
+    batch: &Batch<'_>,
+    registry: &str,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> Result<Known, StoreError> {
+    let key = *delivery.key().as_bytes();
+    let fingerprint = fingerprint(registry, &key);
+    let mut known =
+        Known { fingerprint, body: body_digest(delivery.body()), same: None, conflict: false, newest: None };
+    let mut next = batch.memory().newest(fingerprint);
+    for _ in 0..MOST {
+        let Some(id) = next else { break };
+        let Some(row) = row(batch, id, registry, &key)? else { break };
+        if row.forget_at > now.as_millis() {
+            known.newest = known.newest.or(Some(id));
+            if row.ours && row.body == known.body {
+                known.same = known.same.or(Some(row.delivery));
+            } else if row.ours {
+                known.conflict = true;
+            }
+        }
+        next = row.previous;
+    }
+    Ok(known)
+}
+
+/// Remembers the key, for as long as its scheme asks for.
+pub(super) fn remember(
+    batch: &Batch<'_>,
+    known: &Known,
+    registry: &str,
+    delivery: &Delivery,
+    id: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    batch
+        .prepare_cached(
+            "insert into dedupe (registry, key, body, delivery, forget_at, previous) values (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            registry,
+            delivery.key().as_bytes(),
+            known.body,
+            id,
+            now.after(delivery.remember()).as_millis(),
+            known.newest,
+        ])?;
+    batch.memory().saw(known.fingerprint, batch.last_insert_rowid());
+    Ok(())
+}
+
+/// Removes the oldest keys whose time is over, a bounded number of them.
+pub(super) fn forget(batch: &Batch<'_>, now: Timestamp) -> Result<usize, StoreError> {
+    let forgotten: Vec<(i64, String, Vec<u8>)> = batch
+        .prepare_cached(
+            "delete from dedupe where id in (select id from dedupe order by id limit ?2) and forget_at <= ?1
+             returning id, registry, key",
+        )?
+        .query_map(params![now.as_millis(), FORGOTTEN], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    for (id, registry, key) in &forgotten {
+        batch.memory().forgot(fingerprint(registry, key), *id);
+    }
+    Ok(forgotten.len())
+}
+
+fn row(connection: &Connection, id: i64, registry: &str, key: &[u8]) -> Result<Option<Row>, StoreError> {
+    let row = connection
+        .prepare_cached(
+            "select registry = ?2 and key = ?3, body, delivery, forget_at, previous from dedupe where id = ?1",
+        )?
+        .query_row(params![id, registry, key], |row| {
+            Ok(Row {
+                ours: row.get(0)?,
+                body: row.get(1)?,
+                delivery: row.get(2)?,
+                forget_at: row.get(3)?,
+                previous: row.get(4)?,
+            })
+        })
+        .optional()?;
+    Ok(row)
+}
+
+fn body_digest(body: &[u8]) -> [u8; 16] {
+    let digest = Sha256::digest(body);
+    let mut short = [0; 16];
+    short.copy_from_slice(&digest[..16]);
+    short
+}
