@@ -4,6 +4,7 @@
 //! - `peers bare`: answers 202 and does nothing
 //! - `peers plain-log FILE`: verifies, appends, answers 202 after `fdatasync`: the limit of any durable answer
 //! - `peers registry`: takes scan results and counts them
+//! - `peers send ADDRESS FILE LENGTH COUNT CONNECTIONS`: sends the first of these requests, each once
 //! - `peers spawn COUNT WIDTH`: starts `/bin/true` and waits for it, on so many threads
 //!
 //! Servers print `ready ADDR:PORT`.
@@ -17,6 +18,7 @@
 mod log;
 mod registry;
 mod requests;
+mod send;
 mod server;
 mod spawn;
 
@@ -34,8 +36,13 @@ fn main() -> ExitCode {
         ["bare"] => server::bare(),
         ["plain-log", file] => server::plain_log(Path::new(file)),
         ["registry"] => registry::serve(),
+        ["send", address, file, length, count, connections] => {
+            send::send(address, Path::new(file), size(length), size(count), size(connections))
+        }
         ["spawn", count, width] => spawn::measure(number(count), number(width)),
-        _ => Err(std::io::Error::other("say requests, bare, plain-log, registry or spawn: see benches/README.md")),
+        _ => {
+            Err(std::io::Error::other("say requests, bare, plain-log, registry, send or spawn: see benches/README.md"))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,6 +51,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn size(word: &str) -> usize {
+    word.parse().unwrap_or(0)
 }
 
 fn number(word: &str) -> u64 {

@@ -50,7 +50,7 @@ fn request(verifier: &Verifier, number: u64) -> Result<Vec<u8>> {
 }
 
 fn body(number: u64) -> Vec<u8> {
-    let event = |image: &str| {
+    let event = |description: &str| {
         json!({
             "event_uuid": format!("5f1de9a0-0000-4000-8000-{number:012}"),
             "event_type": "REQUEST_SCAN",
@@ -59,12 +59,16 @@ fn body(number: u64) -> Vec<u8> {
             "resource_type": { "deployment_service_resource_type": "BUILD" },
             "new_entity": {
                 "entity_workspace_id": "42",
-                "scan_request": { "buildId": format!("{:012}", number + 100_000_000_000), "imageUrl": image },
+                "description": description,
+                "scan_request": {
+                    "buildId": format!("{:012}", number + 100_000_000_000_u64),
+                    "imageUrl": "registry.example.com/models/churn/build:latest",
+                },
             },
         })
         .to_string()
         .into_bytes()
     };
     let bare = event("").len();
-    event(&"registry.example.com/models/build/".chars().cycle().take(BODY - bare).collect::<String>())
+    event(&"what the build is for ".chars().cycle().take(BODY - bare).collect::<String>())
 }

@@ -14,6 +14,7 @@ mod leftovers;
 mod listen;
 mod log;
 mod mask;
+mod orphans;
 mod pipe;
 mod process;
 mod record;
@@ -35,7 +36,7 @@ pub use leftovers::end_leftovers;
 pub use spec::{Output, Spec, Word};
 
 use conclude::{Exit, conclude};
-use group::Group;
+use group::{Group, Leader};
 use listen::Listener;
 use mask::Mask;
 use record::Record;
@@ -84,12 +85,12 @@ pub async fn run(spec: Spec, cancel: CancellationToken, notes: mpsc::Sender<Note
         return Run::without_output(End::Cancelled);
     }
     // Declared before the group: locals are dropped in reverse order, and the folder goes after those who write to it.
-    let (workdir, document) = match make_workdir(&spec).await {
-        Ok(made) => made,
+    let Started { workdir, document, leader } = match start(&spec).await {
+        Ok(started) => started,
         Err(reason) => return Run::without_output(End::NotStarted(reason)),
     };
-    let (mut group, pipes) = match Group::start(spec.command(&workdir), &spec.invocation.run.id) {
-        Ok(started) => started,
+    let (mut group, pipes) = match Group::attend(leader) {
+        Ok(attended) => attended,
         Err(error) => return Run::without_output(End::NotStarted(spec.why_not_started(&error))),
     };
     let record = Record::new(&spec, Mask::new(&spec.secrets), notes);
@@ -107,20 +108,30 @@ pub async fn run(spec: Spec, cancel: CancellationToken, notes: mpsc::Sender<Note
     Run { end: conclude(exit, said, &spec.output), log, dropped }
 }
 
-/// Makes the working directory away from the runtime's threads: the body may be large and the disk slow.
-async fn make_workdir(spec: &Spec) -> Result<(Workdir, Vec<u8>), String> {
+/// A plugin that runs. The leader goes before the folder.
+struct Started {
+    leader: Leader,
+    document: Vec<u8>,
+    workdir: Workdir,
+}
+
+/// Makes the working directory and starts the program, away from the runtime's threads: the body may be large, the disk
+/// slow, and starting blocks.
+async fn start(spec: &Spec) -> Result<Started, String> {
     let document =
         serde_json::to_vec(&spec.invocation).map_err(|error| format!("the input has no JSON form: {error}"))?;
-    let (root, run, body) = (spec.work_root.clone(), spec.invocation.run.clone(), spec.body.clone());
-    let artifact = spec.artifact.clone();
-    let made = tokio::task::spawn_blocking(move || {
-        let workdir = Workdir::create(&root, &run.id, run.attempt, &document, &body)?;
-        if let Some(folder) = artifact {
-            workdir.adopt(&folder)?;
+    let spec = spec.clone();
+    let started = tokio::task::spawn_blocking(move || {
+        let run = &spec.invocation.run;
+        let workdir = Workdir::create(&spec.work_root, &run.id, run.attempt, &document, &spec.body)?;
+        if let Some(folder) = &spec.artifact {
+            workdir.adopt(folder)?;
         }
-        Ok((workdir, document))
+        let leader =
+            Leader::start(&mut spec.command(&workdir), &run.id).map_err(|error| spec.why_not_started(&error))?;
+        Ok(Started { leader, document, workdir })
     });
-    made.await.unwrap_or_else(|error| Err(format!("the working directory was not made: {error}")))
+    started.await.unwrap_or_else(|error| Err(format!("the plugin was not started: {error}")))
 }
 
 impl Run {
@@ -130,11 +141,11 @@ impl Run {
 }
 
 /// Keeps other users out of the daemon's memory and files: not dumpable (no core files, no ptrace, no `/proc/PID/environ`),
-/// umask 077. Called once, by main.
+/// umask 077. Adopts the orphans of plugins. Called once, by main.
 pub fn harden() -> io::Result<()> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     umask(Mode::RWXG | Mode::RWXO);
-    Ok(())
+    orphans::adopt()
 }
 
 #[cfg(test)]

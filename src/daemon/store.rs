@@ -20,6 +20,7 @@ mod retry;
 mod round;
 mod seen;
 mod settle;
+mod statement;
 mod status;
 mod writer;
 

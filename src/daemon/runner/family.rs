@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, getpgrp, getpid, kill_process_group, pidfd_open, pidfd_send_signal};
 
+use super::orphans;
 use super::process::{Process, all};
 
 /// Times to look: who forks while we look is found the next time.
@@ -20,7 +21,9 @@ const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 ///
 /// The leader must not have been reaped, or its number may belong to somebody else.
 pub(super) fn end_run(run: &str, leader: Pid) -> Vec<Process> {
-    end(|process| process.group == Some(leader) || process.run.as_deref() == Some(run.as_bytes()))
+    let ended = end(|process| process.group == Some(leader) || process.run.as_deref() == Some(run.as_bytes()));
+    orphans::reap();
+    ended
 }
 
 /// Kills everybody who belongs, and their groups, and waits until they are dead. Names them.

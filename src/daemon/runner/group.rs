@@ -3,25 +3,79 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::Arc;
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
-use super::family;
+use super::{family, orphans};
 
-/// A process group whose leader we started. When it is dropped the whole family is killed and the leader reaped.
+/// A process that leads a group of its own. When it is dropped the whole family is killed and the leader reaped.
 ///
 /// The standard library's child and a pidfd of our own, not tokio's child: tokio reaps as soon as it learns of the exit,
 /// but the number of the group is only safe from reuse while the leader has not been reaped.
-pub(super) struct Group {
+pub(super) struct Leader {
     /// `None` once it has been reaped.
     child: Option<Child>,
-    leader: Pid,
-    /// Readable when the leader has exited.
-    exit: AsyncFd<OwnedFd>,
+    pid: Pid,
+    /// Readable when it has exited.
+    exit: Arc<OwnedFd>,
     run: String,
+}
+
+impl Leader {
+    /// Starts the command. Not to be called on the process's first thread, whose children are the [`orphans`]; it blocks
+    /// until the program is there or is not.
+    pub(super) fn start(command: &mut Command, run: &str) -> io::Result<Self> {
+        let mut child = command.spawn()?;
+        let pid = Pid::from_child(&child);
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(exit) => Ok(Self { child: Some(child), pid, exit: Arc::new(exit), run: run.to_owned() }),
+            Err(error) => {
+                let _ = kill_process_group(pid, Signal::KILL);
+                child.wait()?;
+                let why = format!("its end cannot be waited for (Linux 5.3 is needed): {error}");
+                Err(io::Error::new(io::Error::from(error).kind(), why))
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        if self.child.is_some() {
+            let _ = kill_process_group(self.pid, signal);
+        }
+    }
+
+    fn reap(&mut self) -> Option<ExitStatus> {
+        let status = self.child.as_mut()?.try_wait().ok().flatten()?;
+        self.child = None;
+        Some(status)
+    }
+}
+
+impl Drop for Leader {
+    fn drop(&mut self) {
+        if self.child.is_none() {
+            return;
+        }
+        self.signal(Signal::KILL);
+        family::end_run(&self.run, self.pid);
+        family::await_exit(&[&*self.exit]);
+        if self.reap().is_none()
+            && let Some(mut child) = self.child.take()
+        {
+            // It hangs in the kernel. Somebody must be there when it comes back, or it stays a zombie.
+            std::thread::spawn(move || child.wait());
+        }
+    }
+}
+
+/// A process group whose leader we started, as the runtime sees it.
+pub(super) struct Group {
+    leader: Leader,
+    exit: AsyncFd<Arc<OwnedFd>>,
 }
 
 /// Our ends of the plugin's pipes.
@@ -32,11 +86,10 @@ pub(super) struct Pipes {
 }
 
 impl Group {
-    /// Starts the command, which leads a process group of its own.
-    pub(super) fn start(mut command: Command, run: &str) -> io::Result<(Self, Pipes)> {
-        let child = command.spawn()?;
-        let mut group = Self::guard(child, run)?;
-        let child = group.child.as_mut();
+    /// Hands a leader that was started over to the runtime.
+    pub(super) fn attend(mut leader: Leader) -> io::Result<(Self, Pipes)> {
+        let exit = wakeable(Arc::clone(&leader.exit))?;
+        let child = leader.child.as_mut();
         let (Some(stdin), Some(stdout), Some(stderr)) =
             child.map_or((None, None, None), |child| (child.stdin.take(), child.stdout.take(), child.stderr.take()))
         else {
@@ -47,30 +100,7 @@ impl Group {
             stdout: ChildStdout::from_std(stdout)?,
             stderr: ChildStderr::from_std(stderr)?,
         };
-        Ok((group, pipes))
-    }
-
-    fn guard(mut child: Child, run: &str) -> io::Result<Self> {
-        let leader = Pid::from_child(&child);
-        match pidfd_open(leader, PidfdFlags::empty()).map_err(io::Error::from).and_then(wakeable) {
-            Ok(exit) => Ok(Self { child: Some(child), leader, exit, run: run.to_owned() }),
-            Err(error) => {
-                let _ = kill_process_group(leader, Signal::KILL);
-                child.wait()?;
-                Err(io::Error::new(
-                    error.kind(),
-                    format!("its end cannot be waited for (Linux 5.3 is needed): {error}"),
-                ))
-            }
-        }
-    }
-
-    pub(super) fn leader(&self) -> Pid {
-        self.leader
-    }
-
-    pub(super) fn run(&self) -> &str {
-        &self.run
+        Ok((Self { leader, exit }, pipes))
     }
 
     /// Waits until the leader has exited, without reaping it. Losing the future loses nothing.
@@ -81,16 +111,22 @@ impl Group {
 
     /// Signals the whole group. That nobody is left is no fault.
     pub(super) fn signal(&self, signal: Signal) {
-        if self.child.is_some() {
-            let _ = kill_process_group(self.leader, signal);
+        self.leader.signal(signal);
+    }
+
+    /// After the leader's exit: kills whom it left behind, and names them.
+    pub(super) async fn end_family(&self) -> Vec<String> {
+        if !orphans::any() {
+            return Vec::new();
         }
+        let (run, leader) = (self.leader.run.clone(), self.leader.pid);
+        let ended = tokio::task::spawn_blocking(move || family::end_run(&run, leader)).await.unwrap_or_default();
+        ended.into_iter().map(|process| format!("{} (pid {})", process.name, process.pid)).collect()
     }
 
     /// Reaps the leader. `None`: it has not exited. From here on the group cannot be signalled.
     pub(super) fn reap(&mut self) -> Option<ExitStatus> {
-        let status = self.child.as_mut()?.try_wait().ok().flatten()?;
-        self.child = None;
-        Some(status)
+        self.leader.reap()
     }
 }
 
@@ -98,23 +134,6 @@ impl Group {
     deprecated,
     reason = "what replaces it is unsafe, and is so for types that do not own their descriptor; this one does"
 )]
-fn wakeable(handle: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+fn wakeable(handle: Arc<OwnedFd>) -> io::Result<AsyncFd<Arc<OwnedFd>>> {
     AsyncFd::with_interest(handle, Interest::READABLE)
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if self.child.is_none() {
-            return;
-        }
-        self.signal(Signal::KILL);
-        family::end_run(&self.run, self.leader);
-        family::await_exit(&[self.exit.get_ref()]);
-        if self.reap().is_none()
-            && let Some(mut child) = self.child.take()
-        {
-            // It hangs in the kernel. Somebody must be there when it comes back, or it stays a zombie.
-            std::thread::spawn(move || child.wait());
-        }
-    }
 }

@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Spec;
 use super::conclude::Cut;
-use super::family;
 use super::group::Group;
 use super::listen::Listener;
 use super::workdir::Workdir;
@@ -83,11 +82,9 @@ async fn feed(mut stdin: ChildStdin, document: &[u8]) {
 pub(super) async fn bury(group: &Group, listener: &mut Listener, workdir: &Workdir, ended: Option<Ended>) {
     let wait = ended.map_or(SETTLE, |(_, until)| until.saturating_duration_since(Instant::now()));
     let closed = hear_out(listener, workdir, wait).await;
-    let (run, leader) = (group.run().to_owned(), group.leader());
-    let left = tokio::task::spawn_blocking(move || family::end_run(&run, leader)).await.unwrap_or_default();
-    for process in left {
+    for process in group.end_family().await {
         let deed = if closed { "was left behind by the plugin" } else { "held the plugin's output open after its end" };
-        listener.remark(format!("{} (pid {}) {deed}, and was killed", process.name, process.pid));
+        listener.remark(format!("{process} {deed}, and was killed"));
     }
     if !closed && !hear_out(listener, workdir, LAST_WORDS).await {
         listener.remark("the plugin's output was still open, and was read no further".to_owned());

@@ -25,8 +25,7 @@ impl Workdir {
         let explained = |what: &Path, error: io::Error| {
             printable(&format!("{} was not made: {error}", what.display())).into_owned()
         };
-        DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(|error| explained(root, error))?;
-        let path = fs::canonicalize(root).map_err(|error| explained(root, error))?.join(name);
+        let path = real(root).map_err(|error| explained(root, error))?.join(name);
         match DirBuilder::new().mode(0o700).create(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -108,6 +107,14 @@ impl Workdir {
         let _ = tokio::task::spawn_blocking(move || drop(self)).await;
     }
 
+    /// Fails unless nothing is there but what we put there, which is the rule.
+    fn remove_ours(&self) -> io::Result<()> {
+        for file in ["event.json", "body"] {
+            unlinkat(self.folder()?, file, AtFlags::empty())?;
+        }
+        fs::remove_dir(&self.path)
+    }
+
     fn folder(&self) -> io::Result<&File> {
         self.folder.as_ref().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
@@ -115,9 +122,23 @@ impl Workdir {
 
 impl Drop for Workdir {
     fn drop(&mut self) {
+        if self.remove_ours().is_ok() {
+            return;
+        }
         if let Err(error) = sweep::remove(&self.path) {
             tracing::warn!(folder = %self.path.display(), %error, "a working directory was not removed");
         }
+    }
+}
+
+/// The folder's real path; it is made when it is not there.
+fn real(root: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(root) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            DirBuilder::new().recursive(true).mode(0o700).create(root)?;
+            fs::canonicalize(root)
+        }
+        real => real,
     }
 }
 

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 use scanrelay::Timestamp;
 
+use super::statement::Statements as _;
 use super::{Store, StoreError};
 
 /// A person at the other end of the socket.
@@ -27,7 +28,7 @@ pub(super) fn audit(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     connection
-        .prepare_cached("insert into audit (at, uid, act, subject, reason) values (?1, ?2, ?3, ?4, ?5)")?
+        .statement("insert into audit (at, uid, act, subject, reason) values (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![now.as_millis(), by.uid, act, subject, by.reason])?;
     Ok(())
 }

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::StoreError;
 use super::memory::Memory;
+use super::statement::Statements as _;
 
 /// What a member works with: the connection in the middle of a transaction, and the memory that goes with it.
 pub(super) struct Batch<'a> {
@@ -96,13 +97,13 @@ pub(super) fn transact(connection: &Connection, memory: &mut Memory, mut members
 }
 
 fn begin(connection: &Connection) -> Result<(), rusqlite::Error> {
-    connection.prepare_cached("begin immediate")?.execute([]).map(drop)
+    connection.statement("begin immediate")?.execute([]).map(drop)
 }
 
 fn finish(batch: &Batch<'_>) -> Result<(), rusqlite::Error> {
     let written = batch.memory().write(batch);
     // A full disk makes SQLite roll everything back by itself, and COMMIT then says that there is no transaction.
-    let ended = written.and_then(|()| batch.prepare_cached("commit")?.execute([]).map(drop));
+    let ended = written.and_then(|()| batch.statement("commit")?.execute([]).map(drop));
     match ended {
         Ok(()) => batch.memory().keep_batch(),
         Err(_) => rollback(batch),

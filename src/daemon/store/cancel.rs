@@ -4,6 +4,7 @@ use rusqlite::OptionalExtension;
 use scanrelay::Timestamp;
 
 use super::audit::{By, audit};
+use super::statement::Statements as _;
 use super::{Store, StoreError, settle};
 use crate::daemon::job::{Ending, State};
 
@@ -33,14 +34,14 @@ impl Store {
     pub async fn cancel(&self, job: i64, by: By, now: Timestamp) -> Result<Cancelled, StoreError> {
         self.write(move |connection| {
             let state: Option<String> = connection
-                .prepare_cached("select state from job where id = ?1")?
+                .statement("select state from job where id = ?1")?
                 .query_row([job], |row| row.get(0))
                 .optional()?;
             let Some(word) = state else { return Ok(Cancelled::Unknown) };
             if State::from_word(&word).is_none_or(State::ended) {
                 return Ok(Cancelled::Ended(word));
             }
-            connection.prepare_cached("update job set token = token + 1 where id = ?1")?.execute([job])?;
+            connection.statement("update job set token = token + 1 where id = ?1")?.execute([job])?;
             let reason = match &by.reason {
                 Some(reason) => format!("cancelled by hand: {reason}"),
                 None => "cancelled by hand".to_owned(),

@@ -7,6 +7,7 @@ use rusqlite::{Connection, Row, params};
 use scanrelay::event::Payload;
 use scanrelay::{Event, Timestamp};
 
+use super::statement::Statements as _;
 use super::{Store, StoreError, pause};
 use crate::daemon::job::{Job, Phase};
 
@@ -45,7 +46,7 @@ impl Store {
                 }
                 if started < slots {
                     let next: Option<i64> = connection
-                        .prepare_cached("select min(due_at) from job where state = 'due' and queue = ?1")?
+                        .statement("select min(due_at) from job where state = 'due' and queue = +?1")?
                         .query_row([&want.queue], |row| row.get(0))?;
                     next_due = next_due.into_iter().chain(next).min();
                 }
@@ -76,10 +77,10 @@ fn claim_queue(
 ) -> Result<Vec<Job>, StoreError> {
     let lease = now.after(want.lease).as_millis();
     let ids: Vec<i64> = connection
-        .prepare_cached(
+        .statement(
             "update job set due_at = ?3, claimed_at = ?2, token = token + 1, attempts = attempts + 1
-              where id in (select id from job where queue = ?1 and state = 'due' and due_at <= ?2
-                            order by due_at, id limit ?4)
+              where id in (select id from job where queue = +?1 and state = 'due' and due_at <= +?2
+                            order by due_at, id limit +?4)
              returning id",
         )?
         .query_map(params![want.queue, now.as_millis(), lease, slots], |row| row.get(0))?
@@ -88,8 +89,8 @@ fn claim_queue(
 }
 
 fn load(connection: &Connection, id: i64, store: &str) -> Result<Job, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "select job.*, delivery.event, delivery.body from job join delivery on delivery.id = job.delivery where job.id = ?1",
+    let mut statement = connection.statement(
+        "select job.*, delivery.event, delivery.body from job join delivery on delivery.id = job.delivery where job.id = +?1",
     )?;
     let mut rows = statement.query([id])?;
     match rows.next()? {

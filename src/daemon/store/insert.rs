@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use scanrelay::{Delivery, Timestamp};
 
 use super::batch::Batch;
+use super::statement::Statements as _;
 use super::{Store, StoreError, lane, seen, settle};
 use crate::daemon::job::State;
 use crate::daemon::job::plan::{NewJob, Plan, first_jobs};
@@ -80,7 +81,7 @@ fn insert_delivery(
         Err(reason) => ("ignored", Some(reason), Some(now.as_millis())),
     };
     connection
-        .prepare_cached(
+        .statement(
             "insert into delivery (registry, key, change_key, received_at, verified_by, peer, headers, body, event, subject,
                                    kind, conflict, plan, state, reason, ended_at)
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
@@ -126,7 +127,7 @@ pub(super) fn insert_job(
     };
     let earlier = if round > 1 { earlier(batch, delivery, job)? } else { Earlier::default() };
     batch
-        .prepare_cached(
+        .statement(
             "insert into job (delivery, round, phase, name, queue, lane, state, due_at, created_at, tell, run_id, checkpoint)
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11)",
         )?
@@ -161,9 +162,9 @@ struct Earlier {
 /// A run of an earlier round keeps its id and its checkpoint: what it has triggered is resumed, not triggered again.
 fn earlier(connection: &Connection, delivery: i64, job: &NewJob) -> Result<Earlier, StoreError> {
     let earlier = connection
-        .prepare_cached(
+        .statement(
             "select coalesce(run_id, (select value from meta where key = 'store_id') || '-' || id), checkpoint
-               from job where delivery = ?1 and phase = ?2 and name = ?3 and phase = 'run'
+               from job where delivery = +?1 and phase = +?2 and name = +?3 and phase = 'run'
                 and round >= (select fresh_round from delivery where id = ?1)
               order by round desc limit 1",
         )?

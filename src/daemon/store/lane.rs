@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 use scanrelay::Timestamp;
 
 use super::batch::Batch;
+use super::statement::Statements as _;
 use super::{StoreError, settle};
 use crate::daemon::job::{Ending, Phase};
 
@@ -27,10 +28,8 @@ pub(super) fn make_room(
         "select id from job where lane = ?1 and ended_at is null and claimed_at is null
             and id <> ?2 and phase in {replaced}"
     );
-    let ids: Vec<i64> = connection
-        .prepare_cached(&query)?
-        .query_map(params![lane, new], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let ids: Vec<i64> =
+        connection.statement(&query)?.query_map(params![lane, new], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for id in ids {
         let delivery = settle::end_job(connection, id, &Ending::Superseded, now)?;
         settle::close_if_ended(connection, delivery, now)?;
@@ -41,23 +40,23 @@ pub(super) fn make_room(
 /// Whether nobody is in it.
 pub(super) fn is_free(connection: &Connection, lane: &str) -> Result<bool, StoreError> {
     let query = "select not exists (select 1 from job where lane = ?1 and ended_at is null)";
-    Ok(connection.prepare_cached(query)?.query_row([lane], |row| row.get(0))?)
+    Ok(connection.statement(query)?.query_row([lane], |row| row.get(0))?)
 }
 
 /// Whether a newer report waits behind this job.
 pub(super) fn is_overtaken(connection: &Connection, lane: &str, job: i64) -> Result<bool, StoreError> {
     let query = "select exists (select 1 from job where lane = ?1 and ended_at is null and state = 'waiting' and phase = 'report' and id > ?2)";
-    Ok(connection.prepare_cached(query)?.query_row(params![lane, job], |row| row.get(0))?)
+    Ok(connection.statement(query)?.query_row(params![lane, job], |row| row.get(0))?)
 }
 
 /// The first of the lane becomes due when nobody else is, unless it is held: then its place is kept.
 pub(super) fn move_up(connection: &Connection, lane: &str, now: Timestamp) -> Result<(), StoreError> {
     connection
-        .prepare_cached(
+        .statement(
             "update job set state = 'due', due_at = ?2
               where state = 'waiting'
-                and id = (select id from job where lane = ?1 and ended_at is null and state <> 'due' order by delivery, id limit 1)
-                and not exists (select 1 from job where lane = ?1 and ended_at is null and state = 'due')",
+                and id = (select id from job where lane = +?1 and ended_at is null and state <> 'due' order by delivery, id limit 1)
+                and not exists (select 1 from job where lane = +?1 and ended_at is null and state = 'due')",
         )?
         .execute(params![lane, now.as_millis()])?;
     Ok(())

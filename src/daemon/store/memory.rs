@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
+use super::statement::Statements as _;
 use rusqlite::{Connection, params};
 
 /// Of a dedupe key and its registry; part of a digest, so it spreads as it is.
@@ -91,7 +92,7 @@ impl Memory {
     pub(super) fn write(&mut self, connection: &Connection) -> Result<(), rusqlite::Error> {
         for (registry, count) in self.open.iter_mut().filter(|(_, count)| count.changed) {
             connection
-                .prepare_cached("insert or replace into pending (registry, open) values (?1, ?2)")?
+                .statement("insert or replace into pending (registry, open) values (?1, ?2)")?
                 .execute(params![registry, count.open])?;
             count.changed = false;
         }

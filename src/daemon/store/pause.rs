@@ -5,6 +5,7 @@ use scanrelay::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::audit::{By, audit};
+use super::statement::Statements as _;
 use super::{Store, StoreError};
 
 /// All queues.
@@ -24,7 +25,7 @@ impl Store {
     pub async fn pause(&self, queue: String, by: By, now: Timestamp) -> Result<bool, StoreError> {
         self.write(move |connection| {
             let paused = connection
-                .prepare_cached("insert or ignore into paused (queue, since, uid, reason) values (?1, ?2, ?3, ?4)")?
+                .statement("insert or ignore into paused (queue, since, uid, reason) values (?1, ?2, ?3, ?4)")?
                 .execute(params![queue, now.as_millis(), by.uid, by.reason])?;
             audit(connection, &by, "pause", &queue, now)?;
             Ok(paused == 1)
@@ -36,7 +37,7 @@ impl Store {
     pub async fn resume(&self, queue: String, by: By, now: Timestamp) -> Result<bool, StoreError> {
         self.write(move |connection| {
             let query = "delete from paused where queue = ?1 or ?1 = '*'";
-            let resumed = connection.prepare_cached(query)?.execute([&queue])?;
+            let resumed = connection.statement(query)?.execute([&queue])?;
             audit(connection, &by, "resume", &queue, now)?;
             Ok(resumed > 0)
         })
@@ -45,8 +46,7 @@ impl Store {
 
     pub async fn paused(&self) -> Result<Vec<PausedRow>, StoreError> {
         self.read(|connection| {
-            let mut statement =
-                connection.prepare_cached("select queue, since, uid, reason from paused order by queue")?;
+            let mut statement = connection.statement("select queue, since, uid, reason from paused order by queue")?;
             let rows = statement.query_map([], |row| {
                 let since = Timestamp::from_millis(row.get(1)?);
                 Ok(PausedRow { queue: row.get(0)?, since, uid: row.get(2)?, reason: row.get(3)? })
@@ -59,5 +59,5 @@ impl Store {
 
 pub(super) fn is_paused(connection: &Connection, queue: &str) -> Result<bool, StoreError> {
     let query = "select exists (select 1 from paused where queue in (?1, '*'))";
-    Ok(connection.prepare_cached(query)?.query_row([queue], |row| row.get(0))?)
+    Ok(connection.statement(query)?.query_row([queue], |row| row.get(0))?)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 use scanrelay::Timestamp;
 
+use super::statement::Statements as _;
 use super::{Store, StoreError, seen};
 
 /// How long what has ended is kept. Verdicts, the ledger, the audit and the dedupe keys are not touched.
@@ -60,10 +61,8 @@ fn oldest(connection: &Connection, states: &str) -> Result<Vec<(i64, i64)>, Stor
         "select id, ended_at from delivery where ended_at is not null and state in {states}
             and id <> (select max(id) from delivery) and id <> coalesce((select delivery from job order by id desc limit 1), 0) order by ended_at limit {BATCH}"
     );
-    let rows = connection
-        .prepare_cached(&query)?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
+    let rows =
+        connection.statement(&query)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     Ok(rows)
 }
 
@@ -73,7 +72,7 @@ fn remove(connection: &Connection, delivery: i64) -> Result<(), StoreError> {
         "delete from job where delivery = ?1",
         "delete from delivery where id = ?1",
     ] {
-        connection.prepare_cached(query)?.execute(params![delivery])?;
+        connection.statement(query)?.execute(params![delivery])?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use scanrelay::{Event, Timestamp};
 use super::audit::{By, audit};
 use super::batch::Batch;
 use super::round::{Keep, open_round};
+use super::statement::Statements as _;
 use super::{Store, StoreError};
 use crate::daemon::job::plan::Plan;
 
@@ -62,7 +63,7 @@ fn replay(
     route: &impl Fn(&Event) -> Result<Plan, String>,
 ) -> Result<Replayed, StoreError> {
     let found: Option<(String, Option<String>, String)> = connection
-        .prepare_cached("select state, plan, event from delivery where id = ?1")?
+        .statement("select state, plan, event from delivery where id = ?1")?
         .query_row([delivery], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let Some((state, plan, event)) = found else { return Ok(Replayed::Unknown) };

@@ -6,6 +6,7 @@ use scanrelay::Timestamp;
 use super::audit::{By, audit};
 use super::batch::Batch;
 use super::round::{Keep, open_round};
+use super::statement::Statements as _;
 use super::{Store, StoreError};
 use crate::daemon::job::plan::Plan;
 
@@ -83,7 +84,7 @@ fn dead(connection: &Connection, since: Timestamp) -> Result<Vec<i64>, StoreErro
                   where job.state = 'dead' and job.ended_at >= ?1 and delivery.state = 'dead'
                   group by delivery.id order by 1 limit ?2";
     let ids = connection
-        .prepare_cached(query)?
+        .statement(query)?
         .query_map(params![since.as_millis(), MANY], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     Ok(ids)
@@ -93,13 +94,13 @@ fn retry(connection: &Batch<'_>, job: i64, by: &By, now: Timestamp) -> Result<Re
     let query =
         "select delivery, iif(state = 'due' and claimed_at is not null, 'running', state) from job where id = ?1";
     let found: Option<(i64, String)> =
-        connection.prepare_cached(query)?.query_row([job], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        connection.statement(query)?.query_row([job], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let Some((delivery, state)) = found else { return Ok(Retried::Unknown) };
     if state != "dead" {
         return Ok(Retried::NotDead(state));
     }
     let (plan, state): (String, String) = connection
-        .prepare_cached("select plan, state from delivery where id = ?1")?
+        .statement("select plan, state from delivery where id = ?1")?
         .query_row([delivery], |row| Ok((row.get(0)?, row.get(1)?)))?;
     match state.as_str() {
         "dead" => {}

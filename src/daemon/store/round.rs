@@ -5,6 +5,7 @@ use scanrelay::{Event, Timestamp};
 
 use super::batch::Batch;
 use super::insert::insert_job;
+use super::statement::Statements as _;
 use super::{StoreError, settle};
 use crate::daemon::job::plan::{Plan, first_jobs};
 
@@ -26,12 +27,12 @@ pub(super) fn open_round(
     now: Timestamp,
 ) -> Result<i64, StoreError> {
     let (round, event): (i64, String) = connection
-        .prepare_cached("select round, event from delivery where id = ?1")?
+        .statement("select round, event from delivery where id = ?1")?
         .query_row([delivery], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let event: Event = serde_json::from_str(&event)?;
     let next = round + 1;
     connection
-        .prepare_cached(
+        .statement(
             "update delivery set round = ?2, plan = ?3, state = 'open', reason = null, ended_at = null where id = ?1",
         )?
         .execute(params![delivery, next, serde_json::to_string(plan)?])?;
@@ -40,13 +41,13 @@ pub(super) fn open_round(
         Keep::Outcomes => keep_outcomes(connection, delivery, round)?,
         Keep::Nothing => {
             connection
-                .prepare_cached("update delivery set fresh_round = ?2 where id = ?1")?
+                .statement("update delivery set fresh_round = ?2 where id = ?1")?
                 .execute(params![delivery, next])?;
         }
     }
     for job in first_jobs(plan, &event) {
         let kept = connection
-            .prepare_cached(
+            .statement(
                 "select exists (select 1 from job where delivery = ?1 and round = ?2 and phase = ?3 and name = ?4)",
             )?
             .query_row(params![delivery, next, job.phase.word(), job.name], |row| row.get::<_, bool>(0))?;
@@ -61,7 +62,7 @@ pub(super) fn open_round(
 /// A finished scan is never redone, and an action that completed is not done twice.
 fn keep_outcomes(connection: &Connection, delivery: i64, round: i64) -> Result<(), StoreError> {
     connection
-        .prepare_cached(
+        .statement(
             "insert into job (delivery, round, phase, name, queue, lane, state, due_at, created_at, ended_at, attempts, run_id,
                               checkpoint, outcome)
              select delivery, round + 1, phase, name, queue, lane, state, due_at, created_at, ended_at, attempts,

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::StoreError;
 use super::batch::Batch;
 use super::memory::{Fingerprint, fingerprint};
+use super::statement::Statements as _;
 
 /// Rows of one fingerprint that are looked at: more than one means that bodies differ under one id, again and again.
 const MOST: usize = 1000;
@@ -72,7 +73,7 @@ pub(super) fn remember(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     batch
-        .prepare_cached(
+        .statement(
             "insert into dedupe (registry, key, body, delivery, forget_at, previous) values (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute(params![
@@ -90,7 +91,7 @@ pub(super) fn remember(
 /// Removes the oldest keys whose time is over, a bounded number of them.
 pub(super) fn forget(batch: &Batch<'_>, now: Timestamp) -> Result<usize, StoreError> {
     let forgotten: Vec<(i64, String, Vec<u8>)> = batch
-        .prepare_cached(
+        .statement(
             "delete from dedupe where id in (select id from dedupe order by id limit ?2) and forget_at <= ?1
              returning id, registry, key",
         )?
@@ -104,9 +105,7 @@ pub(super) fn forget(batch: &Batch<'_>, now: Timestamp) -> Result<usize, StoreEr
 
 fn row(connection: &Connection, id: i64, registry: &str, key: &[u8]) -> Result<Option<Row>, StoreError> {
     let row = connection
-        .prepare_cached(
-            "select registry = ?2 and key = ?3, body, delivery, forget_at, previous from dedupe where id = ?1",
-        )?
+        .statement("select registry = ?2 and key = ?3, body, delivery, forget_at, previous from dedupe where id = ?1")?
         .query_row(params![id, registry, key], |row| {
             Ok(Row {
                 ours: row.get(0)?,

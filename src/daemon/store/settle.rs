@@ -6,6 +6,7 @@ use scanrelay::{Event, Timestamp};
 
 use super::batch::Batch;
 use super::insert::insert_job;
+use super::statement::Statements as _;
 use super::{Store, StoreError, lane};
 use crate::daemon::job::plan::{Change, Closed, Plan, View, advance};
 use crate::daemon::job::{Ending, Job, Next, Phase, State, Written};
@@ -42,7 +43,7 @@ impl Store {
             record(connection, id, token, &attempt, now)?;
             for written in &attempt.written {
                 connection
-                    .prepare_cached(
+                    .statement(
                         "insert into written (registry, subject, key, value, job, written_at) values (?1, ?2, ?3, ?4, ?5, ?6)",
                     )?
                     .execute(params![registry, subject, written.key, written.value, id, now.as_millis()])?;
@@ -57,7 +58,7 @@ impl Store {
     pub async fn checkpoint(&self, job: i64, token: i64, data: String) -> Result<bool, StoreError> {
         self.write(move |connection| {
             let rows = connection
-                .prepare_cached("update job set checkpoint = ?3 where id = ?1 and token = ?2 and state = 'due'")?
+                .statement("update job set checkpoint = ?3 where id = ?1 and token = ?2 and state = 'due'")?
                 .execute(params![job, token, data])?;
             Ok(rows == 1)
         })
@@ -68,12 +69,12 @@ impl Store {
 fn holds(connection: &Connection, id: i64, token: i64) -> Result<bool, StoreError> {
     let query =
         "select exists (select 1 from job where id = ?1 and token = ?2 and state = 'due' and claimed_at is not null)";
-    Ok(connection.prepare_cached(query)?.query_row(params![id, token], |row| row.get(0))?)
+    Ok(connection.statement(query)?.query_row(params![id, token], |row| row.get(0))?)
 }
 
 fn record(connection: &Connection, id: i64, token: i64, attempt: &Attempt, now: Timestamp) -> Result<(), StoreError> {
     connection
-        .prepare_cached(
+        .statement(
             "insert or replace into attempt (job, token, claimed_at, ended_at, result, log)
              select id, ?2, claimed_at, ?3, ?4, ?5 from job where id = ?1",
         )?
@@ -84,7 +85,7 @@ fn record(connection: &Connection, id: i64, token: i64, attempt: &Attempt, now: 
 fn apply(connection: &Batch<'_>, id: i64, next: &Next, now: Timestamp) -> Result<(), StoreError> {
     let release = |at: Timestamp, attempts: i64, deferrals: i64| {
         connection
-            .prepare_cached(
+            .statement(
                 "update job set due_at = ?2, claimed_at = null, attempts = attempts - ?3, deferrals = deferrals + ?4 where id = ?1",
             )?
             .execute(params![id, at.as_millis(), attempts, deferrals])
@@ -114,7 +115,7 @@ fn apply(connection: &Batch<'_>, id: i64, next: &Next, now: Timestamp) -> Result
 /// Ends a job and lets its lane move up. What follows for the delivery is the caller's to ask.
 pub(super) fn end_job(connection: &Connection, id: i64, ending: &Ending, now: Timestamp) -> Result<i64, StoreError> {
     let (delivery, lane): (i64, Option<String>) = connection
-        .prepare_cached(
+        .statement(
             "update job set state = ?2, outcome = ?3, ended_at = ?4, claimed_at = null where id = ?1 returning delivery, lane",
         )?
         .query_row(params![id, ending.state().word(), serde_json::to_string(ending)?, now.as_millis()], |row| {
@@ -178,9 +179,7 @@ struct Open {
 impl Open {
     fn load(connection: &Connection, id: i64) -> Result<Option<Self>, StoreError> {
         let row: Option<(i64, String, String)> = connection
-            .prepare_cached(
-                "select round, plan, event from delivery where id = ?1 and state = 'open' and plan is not null",
-            )?
+            .statement("select round, plan, event from delivery where id = ?1 and state = 'open' and plan is not null")?
             .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
         let Some((round, plan, event)) = row else { return Ok(None) };
@@ -192,7 +191,7 @@ impl Open {
             Change::Create(job) => insert_job(connection, self.id, self.round, &job, now).map(drop),
             Change::Release(job) => {
                 connection
-                    .prepare_cached("update job set state = 'waiting' where id = ?1 and state = 'held'")?
+                    .statement("update job set state = 'waiting' where id = ?1 and state = 'held'")?
                     .execute([job])?;
                 Ok(())
             }
@@ -210,7 +209,7 @@ impl Open {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         connection
-            .prepare_cached(
+            .statement(
                 "insert into verdict (delivery, round, registry, subject, verdict, votes, policy, configuration, settled_at)
                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
@@ -235,9 +234,7 @@ impl Open {
             Closed::Dead(reason) => ("dead", Some(reason)),
         };
         let closed = connection
-            .prepare_cached(
-                "update delivery set state = ?2, reason = ?3, ended_at = ?4 where id = ?1 and state = 'open'",
-            )?
+            .statement("update delivery set state = ?2, reason = ?3, ended_at = ?4 where id = ?1 and state = 'open'")?
             .execute(params![self.id, state, reason, now.as_millis()])?;
         if closed == 0 {
             return Ok(());
@@ -248,8 +245,8 @@ impl Open {
 }
 
 fn views(connection: &Connection, delivery: i64, round: i64) -> Result<Vec<View>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "select id, phase, name, state, outcome from job where delivery = ?1 and round = ?2 order by id",
+    let mut statement = connection.statement(
+        "select id, phase, name, state, outcome from job where delivery = +?1 and round = +?2 order by id",
     )?;
     let mut rows = statement.query(params![delivery, round])?;
     let mut views = Vec::new();
@@ -269,20 +266,20 @@ fn views(connection: &Connection, delivery: i64, round: i64) -> Result<Vec<View>
 
 fn verdict(connection: &Connection, delivery: i64, round: i64) -> Result<Option<Verdict>, StoreError> {
     let word: Option<String> = connection
-        .prepare_cached("select verdict from verdict where delivery = ?1 and round = ?2")?
+        .statement("select verdict from verdict where delivery = ?1 and round = ?2")?
         .query_row(params![delivery, round], |row| row.get(0))
         .optional()?;
     Ok(word.map(|word| serde_json::from_value(word.into())).transpose()?)
 }
 
 fn lane_of(connection: &Connection, job: i64) -> Result<Option<String>, StoreError> {
-    Ok(connection.prepare_cached("select lane from job where id = ?1")?.query_row([job], |row| row.get(0))?)
+    Ok(connection.statement("select lane from job where id = ?1")?.query_row([job], |row| row.get(0))?)
 }
 
 fn lanes(connection: &Connection, delivery: i64, round: i64) -> Result<Vec<String>, StoreError> {
-    let query = "select distinct lane from job where delivery = ?1 and round = ?2 and lane is not null";
+    let query = "select distinct lane from job where delivery = +?1 and round = +?2 and lane is not null";
     let lanes = connection
-        .prepare_cached(query)?
+        .statement(query)?
         .query_map(params![delivery, round], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     Ok(lanes)

@@ -1,0 +1,34 @@
+//! Whoever a plugin leaves behind becomes our child: then it takes one small file, not a walk through all of `/proc`, to
+//! know that nobody was left.
+//!
+//! A process whose parent ends is given to its nearest ancestor that adopts orphans, before the parent counts as dead.
+//! The kernel gives it to our first thread, which starts no process itself: see [`Group`](super::group::Group).
+
+use std::fs;
+use std::io;
+
+use rustix::process::{Pid, WaitOptions, child_subreaper, getpid, set_child_subreaper, waitpid};
+
+/// From now on orphans of our plugins are ours.
+pub(super) fn adopt() -> io::Result<()> {
+    Ok(set_child_subreaper(Some(getpid()))?)
+}
+
+/// Whether somebody may have been left behind. `true` also when that cannot be known: no adoption, or a kernel without
+/// `CONFIG_PROC_CHILDREN`.
+pub(super) fn any() -> bool {
+    adopted().is_none_or(|orphans| !orphans.is_empty())
+}
+
+/// Buries those of them that are dead: nobody else does.
+pub(super) fn reap() {
+    for orphan in adopted().into_iter().flatten() {
+        let _ = waitpid(Some(orphan), WaitOptions::NOHANG);
+    }
+}
+
+fn adopted() -> Option<Vec<Pid>> {
+    child_subreaper().ok().flatten()?;
+    let children = fs::read_to_string(format!("/proc/self/task/{}/children", getpid())).ok()?;
+    children.split_ascii_whitespace().map(|pid| pid.parse().ok().and_then(Pid::from_raw)).collect()
+}
