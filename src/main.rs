@@ -7,6 +7,7 @@ mod packaged;
 
 use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
@@ -34,7 +35,13 @@ fn start(arguments: Arguments) -> Outcome {
     log_to_stderr(arguments.log.as_deref().unwrap_or(quiet))?;
     // The only provider that builds with a C compiler alone.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        // A thread that ends gives its children to our first one, which has none but orphans: see runner::orphans. And a
+        // thread that waits for work costs nothing, where one that comes and goes does.
+        .thread_keep_alive(Duration::MAX)
+        .build()?;
     let outcome = runtime.block_on(run(arguments));
     // A read of a stuck disk must not keep us from ending.
     runtime.shutdown_background();

@@ -8,8 +8,8 @@ mod slots;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -19,7 +19,7 @@ use super::effects::Effects;
 use super::job::Schedule;
 use super::running::Running;
 use super::store::{Claimed, Store};
-use attempt::{Ended, Work};
+use attempt::Work;
 pub use slots::Limits;
 use slots::Slots;
 
@@ -45,7 +45,8 @@ impl<E: Effects> Worker<E> {
     /// Works until `shutdown`, then waits for running jobs, then stops them.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut slots = Slots::new(&self.limits, &self.known_queues().await);
-        let mut running: JoinSet<Ended> = JoinSet::new();
+        let mut running: JoinSet<()> = JoinSet::new();
+        let (over, mut freed) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         while !shutdown.is_cancelled() {
             let pause = match self.store.claim(slots.wants(), slots.free_runs(), self.clock.now()).await {
@@ -58,6 +59,7 @@ impl<E: Effects> Worker<E> {
                             clock: self.clock,
                             schedule: self.schedule,
                             in_hand: self.running.begin(job.id, &stop),
+                            over: over.clone(),
                         };
                         running.spawn(work.carry_out(job));
                     }
@@ -71,11 +73,14 @@ impl<E: Effects> Worker<E> {
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 () = self.wake.notified() => {}
-                Some(ended) = running.join_next() => slots.release(ended),
+                Some(ended) = freed.recv() => slots.release(&ended),
                 () = sleep(pause) => {}
             }
+            while let Ok(ended) = freed.try_recv() {
+                slots.release(&ended);
+            }
             while let Some(ended) = running.try_join_next() {
-                slots.release(ended);
+                look_at(ended);
             }
         }
         self.drain(running, &stop).await;
@@ -93,7 +98,7 @@ impl<E: Effects> Worker<E> {
         }
     }
 
-    async fn drain(&self, mut running: JoinSet<Ended>, stop: &CancellationToken) {
+    async fn drain(&self, mut running: JoinSet<()>, stop: &CancellationToken) {
         if !running.is_empty() {
             info!(running = running.len(), grace = ?self.shutdown_grace, "waiting for running jobs");
         }
@@ -106,6 +111,12 @@ impl<E: Effects> Worker<E> {
             stop.cancel();
             while running.join_next().await.is_some() {}
         }
+    }
+}
+
+fn look_at(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        error!(%error, "a job's task broke");
     }
 }
 

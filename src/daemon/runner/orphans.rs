@@ -2,7 +2,9 @@
 //! know that nobody was left.
 //!
 //! A process whose parent ends is given to its nearest ancestor that adopts orphans, before the parent counts as dead.
-//! The kernel gives it to our first thread, which starts no process itself: see [`Group`](super::group::Group).
+//! The kernel gives it to our first thread, which starts no process itself: see [`Leader`](super::group::Leader). A thread
+//! that has started one must not end before it, or the kernel gives that child to the first thread too, and it would be
+//! buried here under its owner's eyes: the runtime's blocking threads are kept for ever, see `main`.
 
 use std::fs;
 use std::io;

@@ -28,6 +28,8 @@ struct Stage {
 
 impl Stage {
     fn new(script: &str) -> Self {
+        // As the daemon does before its first run.
+        orphans::adopt().unwrap();
         let root = tempfile::tempdir().unwrap();
         let store: String = root.path().to_string_lossy().chars().filter(char::is_ascii_alphanumeric).collect();
         let run = RunId::new(format!("{store}-7"), 1, Timestamp::from_millis(0));

@@ -25,8 +25,13 @@ impl Workdir {
         let explained = |what: &Path, error: io::Error| {
             printable(&format!("{} was not made: {error}", what.display())).into_owned()
         };
-        let path = real(root).map_err(|error| explained(root, error))?.join(name);
-        match DirBuilder::new().mode(0o700).create(&path) {
+        let path = root.join(name);
+        let mut made = DirBuilder::new().mode(0o700).create(&path);
+        if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(|error| explained(root, error))?;
+            made = DirBuilder::new().mode(0o700).create(&path);
+        }
+        match made {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(printable(&format!("{} is there already: remove it", path.display())).into_owned());
@@ -128,17 +133,6 @@ impl Drop for Workdir {
         if let Err(error) = sweep::remove(&self.path) {
             tracing::warn!(folder = %self.path.display(), %error, "a working directory was not removed");
         }
-    }
-}
-
-/// The folder's real path; it is made when it is not there.
-fn real(root: &Path) -> io::Result<PathBuf> {
-    match fs::canonicalize(root) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            DirBuilder::new().recursive(true).mode(0o700).create(root)?;
-            fs::canonicalize(root)
-        }
-        real => real,
     }
 }
 

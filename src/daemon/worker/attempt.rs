@@ -20,17 +20,20 @@ pub(super) struct Work<E> {
     pub(super) clock: Clock,
     pub(super) schedule: Schedule,
     pub(super) in_hand: InHand,
+    /// Hears of the effect's end. What follows, the outcome's way to the disk, takes no slot: the next job can be claimed
+    /// meanwhile, and both share a commit.
+    pub(super) over: mpsc::UnboundedSender<Over>,
 }
 
-/// An attempt that is over.
-pub(super) struct Ended {
+/// An effect that is over, so that its slot is free.
+pub(super) struct Over {
     pub(super) queue: String,
     pub(super) phase: Phase,
     pub(super) unreachable: bool,
 }
 
 impl<E: Effects> Work<E> {
-    pub(super) async fn carry_out(self, job: Job) -> Ended {
+    pub(super) async fn carry_out(self, job: Job) {
         let started = time::Instant::now();
         let effect = match job::overdrawn(&job, &self.schedule) {
             Some(reason) => Outcome::Refused(reason).into(),
@@ -38,6 +41,8 @@ impl<E: Effects> Work<E> {
         };
         let Effect { outcome, log } = effect;
         let unreachable = matches!(outcome, Outcome::Unreachable { .. });
+        // Nobody listens any more in a drain.
+        let _ = self.over.send(Over { queue: job.queue.clone(), phase: job.phase, unreachable });
         let written = match &outcome {
             Outcome::Told(written) => written.clone(),
             _ => Vec::new(),
@@ -45,7 +50,6 @@ impl<E: Effects> Work<E> {
         let next = job::next(&job, outcome, self.clock.now(), &self.schedule);
         tell_log(&job, &next, started.elapsed());
         self.settle(&job, next.clone(), Attempt { result: in_words(&next), log, written }).await;
-        Ended { queue: job.queue, phase: job.phase, unreachable }
     }
 
     /// Lets it be done, and commits what the plugin saves meanwhile.

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::task::JoinError;
-use tracing::{error, warn};
+use tracing::warn;
 
-use super::attempt::Ended;
+use super::attempt::Over;
 use crate::daemon::job::{Job, Phase, plugin_queue, registry_queue};
 use crate::daemon::store::Want;
 
@@ -78,22 +77,19 @@ impl Slots {
         self.running += u32::from(job.phase == Phase::Run);
     }
 
-    pub(super) fn release(&mut self, ended: Result<Ended, JoinError>) {
-        let ended = match ended {
-            Ok(ended) => ended,
-            // Its lease will end and give the job back; its slot stays taken, so that it cannot take the others along.
-            Err(error) => return error!(%error, "a job's task broke"),
-        };
-        self.running = self.running.saturating_sub(u32::from(ended.phase == Phase::Run));
-        let Some(queue) = self.queues.get_mut(&ended.queue) else { return };
+    /// A job's task that breaks releases nothing: its lease will end and give the job back; its slot stays taken, so that it
+    /// cannot take the others along.
+    pub(super) fn release(&mut self, over: &Over) {
+        self.running = self.running.saturating_sub(u32::from(over.phase == Phase::Run));
+        let Some(queue) = self.queues.get_mut(&over.queue) else { return };
         queue.taken = queue.taken.saturating_sub(1);
-        if ended.phase == Phase::Run {
+        if over.phase == Phase::Run {
             return;
         }
-        queue.failures = if ended.unreachable { queue.failures.saturating_add(1) } else { 0 };
+        queue.failures = if over.unreachable { queue.failures.saturating_add(1) } else { 0 };
         if queue.failures == self.probe_after {
             warn!(
-                queue = ended.queue,
+                queue = over.queue,
                 failures = queue.failures,
                 "the registry keeps failing: probing it with one job at a time"
             );
