@@ -98,12 +98,12 @@ impl Store {
         &self.id
     }
 
-    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    fn write<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + use<T, F>
     where
         T: Send + 'static,
         F: FnMut(&Batch<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        self.writer.write(work).await
+        self.writer.write(work)
     }
 
     async fn read<T, F>(&self, work: F) -> Result<T, StoreError>

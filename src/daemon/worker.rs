@@ -59,6 +59,7 @@ impl<E: Effects> Worker<E> {
                             clock: self.clock,
                             schedule: self.schedule,
                             in_hand: self.running.begin(job.id, &stop),
+                            wake: Arc::clone(&self.wake),
                             over: over.clone(),
                         };
                         running.spawn(work.carry_out(job));

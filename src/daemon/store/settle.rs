@@ -32,8 +32,15 @@ pub enum Settled {
 }
 
 impl Store {
-    /// Stores what becomes of a job, and everything that follows from it.
-    pub async fn settle(&self, job: &Job, next: Next, attempt: Attempt, now: Timestamp) -> Result<Settled, StoreError> {
+    /// Stores what becomes of a job, and everything that follows from it. It is in the queue of the writer when this returns,
+    /// so that a claim after it finds what has become due by it.
+    pub fn settle(
+        &self,
+        job: &Job,
+        next: Next,
+        attempt: Attempt,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Settled, StoreError>> + use<> {
         let (id, token) = (job.id, job.token);
         let (registry, subject) = (job.event.registry.clone(), job.event.subject());
         self.write(move |connection| {
@@ -51,7 +58,6 @@ impl Store {
             apply(connection, id, &next, now)?;
             Ok(Settled::Yes)
         })
-        .await
     }
 
     /// Keeps what a plugin saved. `false`: the lease was lost.

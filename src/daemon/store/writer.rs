@@ -46,17 +46,24 @@ impl Writer {
 
     /// Runs `work` as a member of the next batch; its result is given after the batch's COMMIT. It is run again when
     /// another member of the batch fails.
-    pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    ///
+    /// It has its place in the queue when this returns, before the future is polled: what is written after it comes after it.
+    pub(super) fn write<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + use<T, F>
     where
         T: Send + 'static,
         F: FnMut(&Batch<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let (member, answered) = Asked::new(work);
-        if self.shared.enqueue(Box::new(member))? {
-            let shared = Arc::clone(&self.shared);
-            self.runtime.spawn_blocking(move || shared.drain());
+        let queued = self.shared.enqueue(Box::new(member)).map(|nobody_drains| {
+            if nobody_drains {
+                let shared = Arc::clone(&self.shared);
+                self.runtime.spawn_blocking(move || shared.drain());
+            }
+        });
+        async move {
+            queued?;
+            answered.await.map_err(|_: oneshot::error::RecvError| StoreError::Closed)?
         }
-        answered.await.map_err(|_: oneshot::error::RecvError| StoreError::Closed)?
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time;
 use tracing::{error, info, warn};
 
@@ -20,6 +20,7 @@ pub(super) struct Work<E> {
     pub(super) clock: Clock,
     pub(super) schedule: Schedule,
     pub(super) in_hand: InHand,
+    pub(super) wake: Arc<Notify>,
     /// Hears of the effect's end. What follows, the outcome's way to the disk, takes no slot: the next job can be claimed
     /// meanwhile, and both share a commit.
     pub(super) over: mpsc::UnboundedSender<Over>,
@@ -41,15 +42,18 @@ impl<E: Effects> Work<E> {
         };
         let Effect { outcome, log } = effect;
         let unreachable = matches!(outcome, Outcome::Unreachable { .. });
-        // Nobody listens any more in a drain.
-        let _ = self.over.send(Over { queue: job.queue.clone(), phase: job.phase, unreachable });
         let written = match &outcome {
             Outcome::Told(written) => written.clone(),
             _ => Vec::new(),
         };
         let next = job::next(&job, outcome, self.clock.now(), &self.schedule);
         tell_log(&job, &next, started.elapsed());
-        self.settle(&job, next.clone(), Attempt { result: in_words(&next), log, written }).await;
+        let attempt = Attempt { result: in_words(&next), log, written };
+        let stored = self.store.settle(&job, next.clone(), attempt.clone(), self.clock.now());
+        // The claim for the free slot comes after the outcome in the writer's queue, and finds what follows from it.
+        // Nobody listens any more in a drain.
+        let _ = self.over.send(Over { queue: job.queue.clone(), phase: job.phase, unreachable });
+        self.settle(&job, next, attempt, stored.await).await;
     }
 
     /// Lets it be done, and commits what the plugin saves meanwhile.
@@ -76,9 +80,10 @@ impl<E: Effects> Work<E> {
     }
 
     /// An outcome is worth waiting for the disk: what is not stored would be done again.
-    async fn settle(&self, job: &Job, next: Next, attempt: Attempt) {
+    async fn settle(&self, job: &Job, next: Next, attempt: Attempt, stored: Result<Settled, StoreError>) {
+        let mut stored = stored;
         loop {
-            match self.store.settle(job, next.clone(), attempt.clone(), self.clock.now()).await {
+            match stored {
                 Ok(Settled::Yes) => return,
                 Ok(Settled::Lost) => {
                     return warn!(job = job.id, delivery = job.delivery, "the lease was lost, the outcome is dropped");
@@ -86,14 +91,15 @@ impl<E: Effects> Work<E> {
                 Err(error @ StoreError::Unreadable(_)) => {
                     return error!(job = job.id, %error, "the outcome could not be stored");
                 }
-                Err(error) => {
-                    error!(job = job.id, %error, "the outcome could not be stored, trying again");
-                    tokio::select! {
-                        () = time::sleep(STORE_PAUSE) => {}
-                        () = self.in_hand.stop.cancelled() => return,
-                    }
-                }
+                Err(error) => error!(job = job.id, %error, "the outcome could not be stored, trying again"),
             }
+            tokio::select! {
+                () = time::sleep(STORE_PAUSE) => {}
+                () = self.in_hand.stop.cancelled() => return,
+            }
+            stored = self.store.settle(job, next.clone(), attempt.clone(), self.clock.now()).await;
+            // The claim for its slot is long past.
+            self.wake.notify_one();
         }
     }
 }
