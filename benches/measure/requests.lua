@@ -1,17 +1,17 @@
--- Sends the requests of a file, each once. Arguments: the file, the length of one, how many there are, how many threads.
-local threads = 0
+-- Sends the requests of a file, each once, and counts the answers.
+-- Arguments: the file, the length of one request, how many there are, the status that is expected.
+local main
 
 function setup(thread)
-   thread:set("index", threads)
-   threads = threads + 1
+   main = thread
 end
 
 function init(arguments)
    length = tonumber(arguments[2])
-   left = math.floor(tonumber(arguments[3]) / tonumber(arguments[4]))
+   left = tonumber(arguments[3])
+   expected_status = tonumber(arguments[4])
    file = assert(io.open(arguments[1], "rb"))
-   file:seek("set", index * left * length)
-   accepted, refused = 0, 0
+   expected, other = 0, 0
 end
 
 function request()
@@ -25,5 +25,10 @@ function request()
 end
 
 function response(status)
-   if status == expected then accepted = accepted + 1 else refused = refused + 1 end
+   if status == expected_status then expected = expected + 1 else other = other + 1 end
+end
+
+function done()
+   print("expected " .. main:get("expected"))
+   print("other " .. main:get("other"))
 end
