@@ -1,7 +1,7 @@
 //! The store: one SQLite file, one writer, every batch one transaction.
 //!
-//! Writes wait in a bounded queue; whoever comes first takes the connection, drains the queue into one transaction and
-//! answers everybody after the COMMIT. Nothing is answered that is not on disk.
+//! Writes wait in a bounded queue; whoever comes first takes the connection and drains the queue into one transaction. While
+//! the disk takes that one in, the next is worked on. Nobody who relies on the disk is answered before it has.
 
 mod audit;
 mod batch;
@@ -42,7 +42,7 @@ pub use round::Keep;
 pub use settle::{Attempt, Settled};
 pub use status::Status;
 
-use batch::Batch;
+use batch::{Batch, Until};
 use open::Lock;
 use reader::Reader;
 use writer::Writer;
@@ -98,12 +98,27 @@ impl Store {
         &self.id
     }
 
+    /// For what somebody relies on: it is on disk when this has ended.
     fn write<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + use<T, F>
     where
         T: Send + 'static,
         F: FnMut(&Batch<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        self.writer.write(work)
+        self.writer.write(Until::OnDisk, work)
+    }
+
+    /// For what is only done again when the machine dies in the next moment: it survives the end of this process.
+    fn commit<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnMut(&Batch<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.writer.write(Until::Committed, work)
+    }
+
+    /// Waits until all that is committed is on disk.
+    pub async fn flushed(&self) -> Result<(), StoreError> {
+        self.write(|_| Ok(())).await
     }
 
     async fn read<T, F>(&self, work: F) -> Result<T, StoreError>

@@ -30,24 +30,35 @@ impl Deref for Batch<'_> {
     }
 }
 
+/// What a caller waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// The COMMIT, which survives the end of this process.
+    Committed,
+    /// The disk, which survives the end of the machine.
+    OnDisk,
+}
+
 /// Does its part of the transaction, and says how it went once the transaction has ended.
 pub(super) trait Member: Send {
     /// `false`: it failed, and nothing of it may stay.
     fn run(&mut self, batch: &Batch<'_>) -> bool;
-    fn answer(self: Box<Self>, committed: Result<(), String>);
+    fn until(&self) -> Until;
+    fn answer(self: Box<Self>, stored: Result<(), String>);
 }
 
 /// A member that somebody waits for.
 pub(super) struct Asked<T, F> {
     work: F,
+    until: Until,
     result: Result<T, StoreError>,
     answer: oneshot::Sender<Result<T, StoreError>>,
 }
 
 impl<T, F> Asked<T, F> {
-    pub(super) fn new(work: F) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
+    pub(super) fn new(work: F, until: Until) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
         let (answer, answered) = oneshot::channel();
-        (Self { work, result: Err(StoreError::Closed), answer }, answered)
+        (Self { work, until, result: Err(StoreError::Closed), answer }, answered)
     }
 }
 
@@ -61,20 +72,28 @@ where
         self.result.is_ok()
     }
 
-    fn answer(self: Box<Self>, committed: Result<(), String>) {
+    fn until(&self) -> Until {
+        self.until
+    }
+
+    fn answer(self: Box<Self>, stored: Result<(), String>) {
         // Nobody listens any more when the request was dropped; what it asked for is committed all the same.
-        let _ = self.answer.send(match committed {
+        let _ = self.answer.send(match stored {
             Ok(()) => self.result,
             Err(cause) => Err(StoreError::Commit(cause)),
         });
     }
 }
 
-/// Runs the members in one transaction and answers each after its end.
+/// Runs the members in one transaction, and answers those that need no more than its COMMIT. The others are given back.
 ///
 /// They are run without savepoints at first, which cost more than the members themselves. When one fails, which is rare,
 /// all are rolled back and run again, each in a savepoint of its own: what fails leaves nothing behind and harms no other.
-pub(super) fn transact(connection: &Connection, memory: &mut Memory, mut members: Vec<Box<dyn Member>>) {
+pub(super) fn transact(
+    connection: &Connection,
+    memory: &mut Memory,
+    mut members: Vec<Box<dyn Member>>,
+) -> Vec<Box<dyn Member>> {
     let committed = begin(connection).and_then(|()| {
         let batch = Batch { connection, memory: RefCell::new(memory) };
         if members.iter_mut().all(|member| member.run(&batch)) {
@@ -91,9 +110,15 @@ pub(super) fn transact(connection: &Connection, memory: &mut Memory, mut members
         finish(&batch)
     });
     let committed = committed.map_err(|error| error.to_string());
+    let mut committed_only = Vec::new();
     for member in members {
-        member.answer(committed.clone());
+        if committed.is_ok() && member.until() == Until::OnDisk {
+            committed_only.push(member);
+        } else {
+            member.answer(committed.clone());
+        }
     }
+    committed_only
 }
 
 fn begin(connection: &Connection) -> Result<(), rusqlite::Error> {

@@ -30,7 +30,8 @@ impl Store {
     /// Claims what is due in these queues, at most `runs` jobs of plugins in all.
     pub async fn claim(&self, wants: Vec<Want>, runs: u32, now: Timestamp) -> Result<Claimed, StoreError> {
         let store = self.id.to_string();
-        self.write(move |connection| {
+        // After a power cut it is claimed again, and the run has the same id.
+        self.commit(move |connection| {
             let mut jobs = Vec::new();
             let mut runs = runs;
             let mut next_due: Option<i64> = None;

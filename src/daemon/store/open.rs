@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::StoreError;
 use super::memory::Memory;
-use super::writer::Written;
+use super::writer::{self, Written};
 
 const SCHEMA: &str = include_str!("schema.sql");
 const SCHEMA_VERSION: i64 = 2;
@@ -44,7 +45,8 @@ pub(super) fn open(path: &Path) -> Result<Opened, StoreError> {
     // One owner per file: whoever held a lease is gone, and the attempt stays counted.
     write.execute("update job set due_at = claimed_at, claimed_at = null where claimed_at is not null", [])?;
     let memory = Memory::load(&write)?;
-    Ok(Opened { file: Written { connection: write, memory }, read, id, lock })
+    let log = Arc::new(writer::log(path).map_err(|error| cannot(format!("its write-ahead log: {error}")))?);
+    Ok(Opened { file: Written { connection: write, log, memory }, read, id, lock })
 }
 
 fn lock(path: &Path) -> Result<Lock, StoreError> {
@@ -64,8 +66,8 @@ fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
     // Only a new file takes it. Deliveries are of some KiB and come in batches: half as many pages, half as many writes.
     connection.pragma_update(None, "page_size", 8192)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
-    // A commit is on disk when it returns: what was answered 2xx survives a power cut.
-    connection.pragma_update(None, "synchronous", "full")?;
+    // A COMMIT does not wait for the disk: the writer does, for several at once, and works on the next one meanwhile.
+    connection.pragma_update(None, "synchronous", "normal")?;
     // 16 MiB: pages that every batch changes are copied into the file once for many batches.
     connection.pragma_update(None, "wal_autocheckpoint", 2048)?;
     connection.pragma_update(None, "foreign_keys", "on")?;

@@ -43,7 +43,8 @@ impl Store {
     ) -> impl Future<Output = Result<Settled, StoreError>> + use<> {
         let (id, token) = (job.id, job.token);
         let (registry, subject) = (job.event.registry.clone(), job.event.subject());
-        self.write(move |connection| {
+        // Nobody waits for it: what the registry is told next waits by itself.
+        self.commit(move |connection| {
             if !holds(connection, id, token)? {
                 return Ok(Settled::Lost);
             }

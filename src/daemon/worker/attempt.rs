@@ -58,6 +58,13 @@ impl<E: Effects> Work<E> {
 
     /// Lets it be done, and commits what the plugin saves meanwhile.
     async fn effect(&self, job: &Job) -> Effect {
+        // What the registry hears is on disk, so that it never knows an outcome that a power cut could take from us.
+        if job.phase == Phase::Report
+            && let Err(error) = self.store.flushed().await
+        {
+            error!(job = job.id, %error, "nothing is reported that is not on disk");
+            return Outcome::Drained.into();
+        }
         if job.phase != Phase::Run {
             return self.effects.tell(job, self.in_hand.stop.clone()).await;
         }

@@ -121,6 +121,30 @@ async fn nobody_is_told_yes_when_the_commit_fails() {
 }
 
 #[tokio::test]
+async fn nobody_is_told_yes_when_the_disk_refuses_and_nothing_more_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let mut opened = open::open(&path).unwrap();
+    // Cannot be flushed.
+    opened.file.log = Arc::new(std::fs::File::open("/dev/null").unwrap());
+    let store = Store {
+        writer: Writer::new(opened.file, 256),
+        reader: Reader::new(opened.read),
+        id: opened.id.into(),
+        _lock: Arc::new(opened.lock),
+    };
+    store.commit(|connection| note(connection, "note 1")).await.unwrap();
+    for key in ["note 2", "note 3"] {
+        let answer = store.write(move |connection| note(connection, key)).await;
+        assert!(
+            matches!(&answer, Err(StoreError::Commit(cause)) if cause.contains("the disk did not take it")),
+            "{answer:?}"
+        );
+    }
+    assert_eq!(notes(&Bench { folder, store }).await, ["note 1", "note 2"], "the third was not even tried");
+}
+
+#[tokio::test]
 async fn a_member_that_panics_takes_its_batch_with_it_and_not_the_store() {
     let bench = Bench::new().await;
     let held = Held::hold(&bench.store).await;
