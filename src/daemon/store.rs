@@ -86,7 +86,7 @@ impl Store {
         let path = path.to_owned();
         let opened = tokio::task::spawn_blocking(move || open::open(&path)).await.map_err(|_| StoreError::Closed)??;
         Ok(Self {
-            writer: Writer::new(opened.file, queue),
+            writer: Writer::new(opened.file, opened.log, queue),
             reader: Reader::new(opened.read),
             id: opened.id.into(),
             _lock: Arc::new(opened.lock),

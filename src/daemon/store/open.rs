@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -23,6 +22,7 @@ pub(super) struct Lock {
 
 pub(super) struct Opened {
     pub(super) file: Written,
+    pub(super) log: File,
     pub(super) read: Connection,
     pub(super) id: String,
     pub(super) lock: Lock,
@@ -45,8 +45,8 @@ pub(super) fn open(path: &Path) -> Result<Opened, StoreError> {
     // One owner per file: whoever held a lease is gone, and the attempt stays counted.
     write.execute("update job set due_at = claimed_at, claimed_at = null where claimed_at is not null", [])?;
     let memory = Memory::load(&write)?;
-    let log = Arc::new(writer::log(path).map_err(|error| cannot(format!("its write-ahead log: {error}")))?);
-    Ok(Opened { file: Written { connection: write, log, memory }, read, id, lock })
+    let log = writer::log(path).map_err(|error| cannot(format!("its write-ahead log: {error}")))?;
+    Ok(Opened { file: Written { connection: write, memory }, log, read, id, lock })
 }
 
 fn lock(path: &Path) -> Result<Lock, StoreError> {

@@ -23,16 +23,16 @@ pub(super) struct Writer {
 struct Shared {
     queue: Mutex<Queue>,
     file: Mutex<Written>,
+    /// SQLite's write-ahead log. COMMIT writes to it and does not wait for the disk; we do, in `flush`.
+    log: File,
     capacity: usize,
     /// The main runtime: a web worker's own runtime may end before its write does.
     runtime: Handle,
 }
 
-/// The connection that writes, the log that it writes to, and what is known of the file without asking it.
+/// The connection that writes, and what is known of the file without asking it.
 pub(super) struct Written {
     pub(super) connection: Connection,
-    /// SQLite's write-ahead log. COMMIT writes to it and does not wait for the disk; we do, in `flush`.
-    pub(super) log: Arc<File>,
     pub(super) memory: Memory,
 }
 
@@ -40,6 +40,8 @@ pub(super) struct Written {
 struct Queue {
     /// For a transaction.
     waiting: VecDeque<Box<dyn Member>>,
+    /// How many of them need no disk. They do not wait for one either; the others may as well gather meanwhile.
+    hurried: usize,
     /// Somebody has the connection and will come back for what waits.
     draining: bool,
     /// Committed, for the disk.
@@ -52,19 +54,18 @@ struct Queue {
     broken: Option<String>,
 }
 
-/// What a thread that has committed a batch is to do next.
-enum Then {
+/// What a thread does next.
+enum Step {
     Drain,
-    /// Nobody else waits for the disk.
     Flush,
-    /// The same, and another thread has to see to what waits for a transaction.
-    FlushBeside,
+    /// The former, and another thread the latter.
+    Both,
 }
 
 impl Writer {
-    pub(super) fn new(file: Written, capacity: usize) -> Self {
-        let shared = Shared { queue: Mutex::default(), file: Mutex::new(file), capacity, runtime: Handle::current() };
-        Self { shared: Arc::new(shared) }
+    pub(super) fn new(file: Written, log: File, capacity: usize) -> Self {
+        let (queue, file) = (Mutex::default(), Mutex::new(file));
+        Self { shared: Arc::new(Shared { queue, file, log, capacity, runtime: Handle::current() }) }
     }
 
     /// Runs `work` as a member of the next batch; its result is given after the batch's COMMIT, or when that is on disk. It
@@ -77,9 +78,9 @@ impl Writer {
         F: FnMut(&Batch<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let (member, answered) = Asked::new(work, until);
-        let queued = self.shared.enqueue(Box::new(member)).map(|nobody_drains| {
-            if nobody_drains {
-                self.shared.spawn(Shared::drain);
+        let queued = self.shared.enqueue(Box::new(member)).map(|nobody_comes| {
+            if nobody_comes {
+                self.shared.spawn(Step::Drain);
             }
         });
         async move {
@@ -90,9 +91,9 @@ impl Writer {
 }
 
 impl Shared {
-    fn spawn(self: &Arc<Self>, work: fn(&Arc<Self>)) {
+    fn spawn(self: &Arc<Self>, step: Step) {
         let shared = Arc::clone(self);
-        self.runtime.spawn_blocking(move || work(&shared));
+        self.runtime.spawn_blocking(move || shared.work(step));
     }
 
     /// Whether the caller has to see to it that the queue is drained.
@@ -105,28 +106,39 @@ impl Shared {
         if all >= self.capacity {
             return Err(StoreError::Busy(all));
         }
+        let hurried = member.until() == Until::Committed;
+        queue.hurried += usize::from(hurried);
         queue.waiting.push_back(member);
-        Ok(!std::mem::replace(&mut queue.draining, true))
+        let nobody_comes = !queue.draining && (hurried || !queue.flushing);
+        queue.draining |= nobody_comes;
+        Ok(nobody_comes)
     }
 
-    fn drain(self: &Arc<Self>) {
-        loop {
-            let batch = self.queue().waiting.drain(..).collect();
-            let committed = self.commit(batch);
-            let then = self.queue().then(committed);
-            match then {
-                Some(Then::Drain) => {}
-                Some(Then::Flush) => return self.flush(),
-                Some(Then::FlushBeside) => self.spawn(Self::flush),
-                None => return,
-            }
+    /// Goes on for as long as there is something to do.
+    fn work(self: &Arc<Self>, first: Step) {
+        let mut next = Some(first);
+        while let Some(step) = next {
+            next = match step {
+                Step::Drain => self.drain(),
+                Step::Flush => self.flush(),
+                Step::Both => {
+                    self.spawn(Step::Flush);
+                    self.drain()
+                }
+            };
         }
+    }
+
+    fn drain(&self) -> Option<Step> {
+        let batch = self.queue().take();
+        let committed = self.commit(batch);
+        self.queue().drained(committed)
     }
 
     /// A member that panics takes its batch along, whose callers hear that the store was closed.
     fn commit(&self, batch: Vec<Box<dyn Member>>) -> Vec<Box<dyn Member>> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let Written { connection, memory, .. } = &mut *file;
+        let Written { connection, memory } = &mut *file;
         let ended = panic::catch_unwind(AssertUnwindSafe(|| transact(connection, memory, batch)));
         ended.unwrap_or_else(|_| {
             if !connection.is_autocommit() {
@@ -137,30 +149,16 @@ impl Shared {
         })
     }
 
-    /// Waits for the disk, for all that is committed by then, until nobody waits any more.
-    fn flush(self: &Arc<Self>) {
-        let log = Arc::clone(&self.file.lock().unwrap_or_else(PoisonError::into_inner).log);
-        loop {
-            let committed = {
-                let mut queue = self.queue();
-                queue.flushed = queue.committed.len();
-                queue.flushing = queue.flushed > 0;
-                std::mem::take(&mut queue.committed)
-            };
-            if committed.is_empty() {
-                return;
-            }
-            let flushed =
-                log.sync_data().map_err(|error| format!("the disk did not take it: {error}; restart scanrelay"));
-            {
-                let mut queue = self.queue();
-                queue.flushed = 0;
-                queue.broken = flushed.clone().err();
-            }
-            for member in committed {
-                member.answer(flushed.clone());
-            }
+    /// Waits for the disk, for all that is committed by then.
+    fn flush(&self) -> Option<Step> {
+        let committed = self.queue().take_committed();
+        let flushed =
+            self.log.sync_data().map_err(|error| format!("the disk did not take it: {error}; restart scanrelay"));
+        let next = self.queue().flushed(flushed.clone().err());
+        for member in committed {
+            member.answer(flushed.clone());
         }
+        next
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -169,16 +167,40 @@ impl Shared {
 }
 
 impl Queue {
+    fn take(&mut self) -> Vec<Box<dyn Member>> {
+        self.hurried = 0;
+        self.waiting.drain(..).collect()
+    }
+
+    fn take_committed(&mut self) -> Vec<Box<dyn Member>> {
+        self.flushed = self.committed.len();
+        std::mem::take(&mut self.committed)
+    }
+
     /// What follows for the thread that has committed these.
-    fn then(&mut self, committed: Vec<Box<dyn Member>>) -> Option<Then> {
+    fn drained(&mut self, committed: Vec<Box<dyn Member>>) -> Option<Step> {
         self.committed.extend(committed);
         let flush = !self.flushing && !self.committed.is_empty();
         self.flushing |= flush;
-        self.draining = !self.waiting.is_empty();
+        self.draining = self.hurried > 0 || !self.flushing && !self.waiting.is_empty();
         match (self.draining, flush) {
-            (true, true) => Some(Then::FlushBeside),
-            (true, false) => Some(Then::Drain),
-            (false, true) => Some(Then::Flush),
+            (true, true) => Some(Step::Both),
+            (true, false) => Some(Step::Drain),
+            (false, true) => Some(Step::Flush),
+            (false, false) => None,
+        }
+    }
+
+    /// What follows for the thread that has waited for the disk.
+    fn flushed(&mut self, refused: Option<String>) -> Option<Step> {
+        self.flushed = 0;
+        self.broken = self.broken.take().or(refused);
+        let drain = !self.draining && !self.waiting.is_empty();
+        self.draining |= drain;
+        self.flushing = !drain && !self.committed.is_empty();
+        match (drain, self.flushing) {
+            (true, _) => Some(Step::Drain),
+            (false, true) => Some(Step::Flush),
             (false, false) => None,
         }
     }

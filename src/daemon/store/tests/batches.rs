@@ -124,11 +124,10 @@ async fn nobody_is_told_yes_when_the_commit_fails() {
 async fn nobody_is_told_yes_when_the_disk_refuses_and_nothing_more_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
-    let mut opened = open::open(&path).unwrap();
-    // Cannot be flushed.
-    opened.file.log = Arc::new(std::fs::File::open("/dev/null").unwrap());
+    let opened = open::open(&path).unwrap();
+    let cannot_be_flushed = std::fs::File::open("/dev/null").unwrap();
     let store = Store {
-        writer: Writer::new(opened.file, 256),
+        writer: Writer::new(opened.file, cannot_be_flushed, 256),
         reader: Reader::new(opened.read),
         id: opened.id.into(),
         _lock: Arc::new(opened.lock),
