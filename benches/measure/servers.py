@@ -49,6 +49,12 @@ class Server:
         tasks = Path(f"/proc/{self.process.pid}/task").glob("*/status")
         return sum(int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)", task.read_text()).group(1)) for task in tasks)
 
+    def tail(self):
+        """What it logs from now on."""
+        log = open(self.errors.name, "rb")
+        log.seek(0, os.SEEK_END)
+        return log
+
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)
         self.process.wait()

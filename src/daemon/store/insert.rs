@@ -56,7 +56,7 @@ fn insert(batch: &Batch<'_>, intake: &Intake, bounds: Bounds, now: Timestamp) ->
         batch.memory().opened(&event.registry);
         let first = first_jobs(plan, event);
         for job in &first {
-            insert_job(batch, id, 1, job, now)?;
+            insert_job(batch, id, 1, job, now, now)?;
         }
         if first.is_empty() {
             settle::follow(batch, id, now)?;
@@ -108,11 +108,14 @@ fn insert_delivery(
 }
 
 /// Puts a job in its place: due, behind another one of its lane, or held.
+///
+/// It is due since its delivery came, so that the outcome of an old delivery is told before the progress of younger ones.
 pub(super) fn insert_job(
     batch: &Batch<'_>,
     delivery: i64,
     round: i64,
     job: &NewJob,
+    since: Timestamp,
     now: Timestamp,
 ) -> Result<i64, StoreError> {
     // A lane in which nobody is has nobody to make room or to wait for.
@@ -129,7 +132,7 @@ pub(super) fn insert_job(
     batch
         .statement(
             "insert into job (delivery, round, phase, name, queue, lane, state, due_at, created_at, tell, run_id, checkpoint)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11)",
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             delivery,
@@ -139,6 +142,7 @@ pub(super) fn insert_job(
             job.queue,
             job.lane,
             state.word(),
+            since.min(now).as_millis(),
             now.as_millis(),
             job.tell.as_ref().map(serde_json::to_string).transpose()?,
             earlier.run_id,

@@ -53,7 +53,7 @@ pub(super) fn is_overtaken(connection: &Connection, lane: &str, job: i64) -> Res
 pub(super) fn move_up(connection: &Connection, lane: &str, now: Timestamp) -> Result<(), StoreError> {
     connection
         .statement(
-            "update job set state = 'due', due_at = ?2
+            "update job set state = 'due', due_at = min(due_at, ?2)
               where state = 'waiting'
                 and id = (select id from job where lane = +?1 and ended_at is null and state <> 'due' order by delivery, id limit 1)
                 and not exists (select 1 from job where lane = +?1 and ended_at is null and state = 'due')",

@@ -52,7 +52,7 @@ pub(super) fn open_round(
             )?
             .query_row(params![delivery, next, job.phase.word(), job.name], |row| row.get::<_, bool>(0))?;
         if !kept {
-            insert_job(connection, delivery, next, &job, now)?;
+            insert_job(connection, delivery, next, &job, now, now)?;
         }
     }
     settle::follow(connection, delivery, now)?;

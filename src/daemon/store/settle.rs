@@ -179,23 +179,32 @@ pub(super) fn close_if_ended(connection: &Batch<'_>, delivery: i64, now: Timesta
 struct Open {
     id: i64,
     round: i64,
+    received_at: Timestamp,
     plan: Plan,
     event: Event,
 }
 
 impl Open {
     fn load(connection: &Connection, id: i64) -> Result<Option<Self>, StoreError> {
-        let row: Option<(i64, String, String)> = connection
-            .statement("select round, plan, event from delivery where id = ?1 and state = 'open' and plan is not null")?
-            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        let query = "select round, received_at, plan, event from delivery where id = ?1 and state = 'open' and plan is not null";
+        let row: Option<(i64, i64, String, String)> = connection
+            .statement(query)?
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .optional()?;
-        let Some((round, plan, event)) = row else { return Ok(None) };
-        Ok(Some(Self { id, round, plan: serde_json::from_str(&plan)?, event: serde_json::from_str(&event)? }))
+        let Some((round, received_at, plan, event)) = row else { return Ok(None) };
+        let received_at = Timestamp::from_millis(received_at);
+        Ok(Some(Self {
+            id,
+            round,
+            received_at,
+            plan: serde_json::from_str(&plan)?,
+            event: serde_json::from_str(&event)?,
+        }))
     }
 
     fn apply(&self, connection: &Batch<'_>, change: Change, now: Timestamp) -> Result<(), StoreError> {
         match change {
-            Change::Create(job) => insert_job(connection, self.id, self.round, &job, now).map(drop),
+            Change::Create(job) => insert_job(connection, self.id, self.round, &job, self.received_at, now).map(drop),
             Change::Release(job) => {
                 connection
                     .statement("update job set state = 'waiting' where id = ?1 and state = 'held'")?

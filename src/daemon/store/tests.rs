@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::daemon::job::plan::Plan;
-use crate::daemon::job::{Ending, Job, Next, Written};
+use crate::daemon::job::{Ending, Job, Next, Phase, Written};
 use crate::daemon::verdict::Policy;
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);

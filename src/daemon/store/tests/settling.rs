@@ -56,6 +56,22 @@ async fn the_last_vote_brings_the_verdict_and_the_report() {
 }
 
 #[tokio::test]
+async fn an_outcome_does_not_wait_behind_the_progress_of_younger_deliveries() {
+    let bench = Bench::new().await;
+    let plan = plan(&["alpha"], &[]);
+    let old = bench.accept(scan("a", "1"), &plan).await;
+    let later = NOW.after(Duration::from_secs(1));
+    let young = Intake { delivery: delivery("verta", &scan("b", "2")), plan: Ok(plan.clone()) };
+    assert_eq!(bench.store.insert(young, BOUNDS, later).await.unwrap(), Inserted::New(2));
+    let run = bench.claim_at("plugin:alpha", 1, later).await.jobs.remove(0);
+    assert_eq!(run.delivery, old);
+    let ended = later.after(Duration::from_secs(1));
+    bench.store.settle(&run, voted(Verdict::Safe), attempt("result"), ended).await.unwrap();
+    let first = bench.claim_at("registry:verta", 1, ended).await.jobs.remove(0);
+    assert_eq!((first.delivery, first.phase), (old, Phase::Report));
+}
+
+#[tokio::test]
 async fn an_end_and_what_follows_from_it_are_one_transaction() {
     let bench = Bench::new().await;
     let delivery = bench.accept(scan("a", "1"), &plan(&["alpha"], &[])).await;
