@@ -14,6 +14,7 @@ mod route;
 mod runner;
 mod running;
 mod server;
+mod service;
 #[cfg(test)]
 mod simulation;
 mod start;
@@ -29,21 +30,25 @@ use actix_web::dev::{Server, ServerHandle};
 use anyhow::{Result, anyhow};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 pub use admin::acts::{Act, did, in_words, would};
 pub use admin::{show_delivery, show_job};
 pub use clock::Clock;
 pub use config::{Catalog, Config, Found, SAMPLE, span};
-pub use listeners::{Listeners, bound};
+pub use listeners::{Handed, Listeners, bound};
 pub use rejections::RejectionRow;
 pub use route::explain;
 pub use runner::harden;
+pub use service::Manager;
 pub use start::start;
 pub use store::{
     ALL, AttemptRow, By, Cancelled, DeliveryRow, Filter, JobRow, Keep, Replayed, Status, Store, StoreError, VerdictRow,
 };
 pub use trial::{Trial, Tried};
+
+use service::Pulse;
 
 /// A daemon at work.
 pub struct Daemon {
@@ -53,12 +58,27 @@ pub struct Daemon {
     socket_path: PathBuf,
     worker: JoinHandle<()>,
     stop_working: CancellationToken,
+    pulse: Pulse,
+    manager: Manager,
 }
 
 impl Daemon {
+    /// From now on the service manager is told: that we are ready, how things stand, and, for its watchdog, that we live.
+    pub async fn under(mut self, manager: Manager) -> Self {
+        if manager.listens() {
+            manager.ready(&self.pulse.status().await.unwrap_or_default());
+            self.manager = manager;
+        }
+        self
+    }
+
     /// Works until `shutdown`, then drains: stops accepting, finishes open requests, claims nothing more, and waits for
     /// running jobs as long as `limits.shutdown_grace` allows. An error says which part of it ended on its own.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<()> {
+        let attending = self.manager.listens().then(|| {
+            let attending = self.pulse.clone().attend(self.manager.clone(), self.stop_working.clone());
+            AbortOnDropHandle::new(tokio::spawn(attending))
+        });
         let broken = tokio::select! {
             () = shutdown.cancelled() => None,
             ended = &mut self.worker => Some(anyhow!("the worker ended on its own: {ended:?}")),
@@ -67,6 +87,7 @@ impl Daemon {
             ended = &mut self.socket.task => Some(anyhow!("the admin socket ended on its own: {ended:?}")),
         };
         self.stop_working.cancel();
+        self.manager.stopping();
         let worker_done = async {
             if !self.worker.is_finished() {
                 let _ = (&mut self.worker).await;
@@ -74,6 +95,7 @@ impl Daemon {
         };
         tokio::join!(self.intake.handle.stop(true), worker_done);
         info!("drained");
+        drop(attending);
         // Kept to the end, so that a probe sees the drain.
         tokio::join!(self.admin.handle.stop(false), self.socket.handle.stop(false));
         if let Err(error) = std::fs::remove_file(&self.socket_path) {

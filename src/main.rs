@@ -13,6 +13,7 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use command::{Arguments, Command, Failure, Outcome};
+use daemon::Handed;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -35,6 +36,10 @@ fn start(arguments: Arguments) -> Outcome {
     log_to_stderr(arguments.log.as_deref().unwrap_or(quiet))?;
     // The only provider that builds with a C compiler alone.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let handed = match arguments.command {
+        Command::Serve => command::serve::handed()?,
+        _ => Handed::default(),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -42,15 +47,15 @@ fn start(arguments: Arguments) -> Outcome {
         // thread that waits for work costs nothing, where one that comes and goes does.
         .thread_keep_alive(Duration::MAX)
         .build()?;
-    let outcome = runtime.block_on(run(arguments));
+    let outcome = runtime.block_on(run(arguments, handed));
     // A read of a stuck disk must not keep us from ending.
     runtime.shutdown_background();
     outcome
 }
 
-async fn run(arguments: Arguments) -> Outcome {
+async fn run(arguments: Arguments, handed: Handed) -> Outcome {
     match arguments.command {
-        Command::Serve => command::serve::run(&arguments.config).await,
+        Command::Serve => command::serve::run(&arguments.config, handed).await,
         Command::Check(check) => command::check::run(&arguments.config, &check),
         Command::DevRegistry(registry) => command::serve::development_registry(registry).await,
         Command::Demo(demo) => command::demo::run(&demo).await,

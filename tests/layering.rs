@@ -126,6 +126,8 @@ const DAEMON: &[Room] = &[
     room("admin", &["clock", "rejections", "running", "server", "store"], &[HTTP, SQL, PROCESS, CHILD]),
     room("retention", &["clock", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("listeners", &["config"], &[HTTP, WEB, SQL, PROCESS, CHILD]),
+    // Words to systemd, and what they rest on.
+    room("service", &["running", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     // Joins all of it, and does none of it.
     room(
         "start",
@@ -142,6 +144,7 @@ const DAEMON: &[Room] = &[
             "route",
             "runner",
             "server",
+            "service",
             "store",
             "worker",
             "daemon",

@@ -8,10 +8,15 @@ use tracing::{info, warn};
 
 use super::output::line;
 use super::{DevRegistry, Failure, Outcome};
-use crate::daemon::{self, Listeners, bound};
+use crate::daemon::{self, Handed, Listeners, Manager, bound};
 use crate::emulator;
 
-pub async fn run(config: &Path) -> Outcome {
+/// The sockets that systemd hands over, taken before there is any other thread.
+pub fn handed() -> Result<Handed, Failure> {
+    Handed::take(&super::environment()).map_err(Failure::Wrong)
+}
+
+pub async fn run(config: &Path, handed: Handed) -> Outcome {
     daemon::harden()?;
     let config = super::configuration(config)?;
     for warning in &config.warnings {
@@ -20,10 +25,12 @@ pub async fn run(config: &Path) -> Outcome {
     let shutdown = until_signalled()?;
     // Caught, a limit on the size of files fails a write, as a full disk does; by default it would end the daemon.
     let _too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
-    let listeners = Listeners::bind(&config).map_err(Failure::Failed)?;
+    handed.check(&config).map_err(Failure::Wrong)?;
+    let listeners = Listeners::take(handed, &config).map_err(Failure::Failed)?;
     let (intake, admin) = (listeners.intake_address()?, listeners.admin_address()?);
     let daemon = daemon::start(config, listeners).await?;
     line(&format!("ready intake={intake} admin={admin}"))?;
+    let daemon = daemon.under(Manager::of(&super::environment())).await;
     Ok(daemon.run(shutdown).await?)
 }
 

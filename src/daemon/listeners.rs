@@ -1,9 +1,12 @@
-//! The addresses that a daemon listens on, bound before anything else is done.
+//! The addresses that a daemon listens on, had before anything else is done: bound here, or handed over by systemd.
+
+mod handed;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 use super::config::Config;
+pub use handed::Handed;
 
 /// Bound listeners: of the intake, and of the read-only admin side.
 pub struct Listeners {
@@ -15,6 +18,14 @@ impl Listeners {
     /// Binds both, or says which key asked for an address that cannot be had.
     pub fn bind(config: &Config) -> Result<Self, String> {
         Ok(Self { intake: bound(config.server.bind, "server.bind")?, admin: bound(config.admin.bind, "admin.bind")? })
+    }
+
+    /// Those that were handed over; the others are bound.
+    pub fn take(handed: Handed, config: &Config) -> Result<Self, String> {
+        Ok(Self {
+            intake: handed.intake.map_or_else(|| bound(config.server.bind, "server.bind"), Ok)?,
+            admin: handed.admin.map_or_else(|| bound(config.admin.bind, "admin.bind"), Ok)?,
+        })
     }
 
     pub fn intake_address(&self) -> io::Result<SocketAddr> {

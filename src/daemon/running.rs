@@ -36,6 +36,11 @@ impl Running {
         InHand { running: self.clone(), job, stop: attempt.stop, log: attempt.log }
     }
 
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Stops the attempt at that job, if there is one.
     pub fn cancel(&self, job: i64) {
         if let Some(attempt) = self.lock().get(&job) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use actix_web::{App, test};
 use scanrelay::registry::{Registry, Verta};
 use scanrelay::{Event, EventKind, Receiver, Scheme, Secret, Timestamp, Verifier};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::{task, time};
 use tokio_util::sync::CancellationToken;
 
@@ -92,6 +92,7 @@ fn worker(store: &Store, clock: Clock, wake: &Arc<Notify>, world: &Arc<World>) -
         clock,
         wake: Arc::clone(wake),
         running: Running::default(),
+        turns: watch::Sender::default(),
         schedule: SCHEDULE,
         limits: Limits {
             runs: RUNS,

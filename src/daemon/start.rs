@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use scanrelay::{Event, Receiver};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -24,6 +24,7 @@ use super::listeners::Listeners;
 use super::rejections::Rejections;
 use super::running::Running;
 use super::server::{self, Front, IntakeLimits};
+use super::service::{Manager, Pulse};
 use super::store::{Bounds, Retention, Store};
 use super::worker::{Limits, Worker};
 use super::{Daemon, retention, route, runner};
@@ -40,12 +41,16 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
     end_leftovers(&config, &store).await?;
     let wake = Arc::new(Notify::new());
     let running = Running::default();
+    let turns = watch::Sender::default();
+    let pulse =
+        Pulse { store: store.clone(), running: running.clone(), wake: Arc::clone(&wake), turns: turns.subscribe() };
     let worker = Worker {
         store: store.clone(),
         effects: Arc::new(Live::new(&config, clock)?),
         clock,
         wake: Arc::clone(&wake),
         running: running.clone(),
+        turns,
         schedule: schedule(&config),
         limits: slots(&config),
         shutdown_grace: config.limits.shutdown_grace,
@@ -64,6 +69,8 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
         socket_path: config.store.socket.clone(),
         worker: tokio::spawn(worker.run(stop_working.clone())),
         stop_working,
+        pulse,
+        manager: Manager::default(),
     })
 }
 

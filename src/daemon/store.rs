@@ -74,6 +74,10 @@ pub enum StoreError {
     Sqlite(#[from] rusqlite::Error),
     #[error("the store's commit failed: {0}")]
     Commit(String),
+    #[error(
+        "the disk refused a write, and what it holds is not known ({0}): look after the disk, then restart scanrelay"
+    )]
+    Refused(String),
     #[error("the store holds what cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
     #[error("the store was closed in the middle of a write")]

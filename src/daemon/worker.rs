@@ -8,7 +8,7 @@ mod slots;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,8 @@ pub struct Worker<E> {
     pub wake: Arc<Notify>,
     /// What is being worked on, for whoever cancels it or looks on.
     pub running: Running,
+    /// Goes up at every turn of the loop, for whoever asks whether it still turns.
+    pub turns: watch::Sender<u64>,
     pub schedule: Schedule,
     pub limits: Limits,
     /// How long running jobs may go on after the shutdown began.
@@ -71,6 +73,7 @@ impl<E: Effects> Worker<E> {
                     Some(STORE_PAUSE)
                 }
             };
+            self.turns.send_modify(|turns| *turns += 1);
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 () = self.wake.notified() => {}

@@ -14,4 +14,5 @@ mod incidents;
 mod recovery;
 mod shutdown;
 mod story;
+mod systemd;
 mod verify;

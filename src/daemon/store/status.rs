@@ -17,6 +17,15 @@ pub struct Status {
     pub paused: Vec<PausedRow>,
 }
 
+/// How things stand, in the two figures that an index gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Deliveries that have not ended.
+    pub open: u32,
+    /// Jobs that a person has to look at.
+    pub dead: u32,
+}
+
 /// One queue: a plugin or a registry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QueueRow {
@@ -31,6 +40,16 @@ pub struct QueueRow {
 }
 
 impl Store {
+    pub async fn tally(&self) -> Result<Tally, StoreError> {
+        self.read(|connection| {
+            let query = "select (select count(*) from delivery where state = 'open'),
+                                (select count(*) from job where state = 'dead')";
+            let tally = |row: &rusqlite::Row<'_>| Ok(Tally { open: row.get(0)?, dead: row.get(1)? });
+            Ok(connection.prepare_cached(query)?.query_row([], tally)?)
+        })
+        .await
+    }
+
     /// How things stand, with a row for each of these queues and for every other one that has work.
     pub async fn status(&self, queues: Vec<String>) -> Result<Status, StoreError> {
         let paused = self.paused().await?;

@@ -100,7 +100,7 @@ impl Shared {
     fn enqueue(&self, member: Box<dyn Member>) -> Result<bool, StoreError> {
         let mut queue = self.queue();
         if let Some(cause) = &queue.broken {
-            return Err(StoreError::Commit(cause.clone()));
+            return Err(StoreError::Refused(cause.clone()));
         }
         let all = queue.waiting.len() + queue.committed.len() + queue.flushed;
         if all >= self.capacity {
@@ -152,8 +152,7 @@ impl Shared {
     /// Waits for the disk, for all that is committed by then.
     fn flush(&self) -> Option<Step> {
         let committed = self.queue().take_committed();
-        let flushed =
-            self.log.sync_data().map_err(|error| format!("the disk did not take it: {error}; restart scanrelay"));
+        let flushed = self.log.sync_data().map_err(|error| format!("the disk did not take it: {error}"));
         let next = self.queue().flushed(flushed.clone().err());
         for member in committed {
             member.answer(flushed.clone());
