@@ -7,6 +7,7 @@ pub mod deliveries;
 pub mod demo;
 mod example;
 pub mod jobs;
+pub mod manual;
 mod output;
 pub mod plugin;
 pub mod rejections;
@@ -81,6 +82,9 @@ pub enum Command {
     Rejections(rejections::Arguments),
     /// Says why a saved request does or does not verify. Exits 0 when it does, 1 when not.
     Verify(verify::Arguments),
+    /// Writes manual pages and shell completions, for packages.
+    #[command(hide = true)]
+    Manual(manual::Arguments),
 }
 
 #[derive(Debug, Args)]

@@ -60,6 +60,7 @@ async fn run(arguments: Arguments, handed: Handed) -> Outcome {
         Command::DevRegistry(registry) => command::serve::development_registry(registry).await,
         Command::Demo(demo) => command::demo::run(&demo).await,
         Command::Verify(verify) => command::verify::run(&arguments.config, &verify),
+        Command::Manual(manual) => command::manual::write(&manual),
         Command::Rejections(rejections) => {
             command::rejections::run(rejections, &command::access(&arguments.config).await?).await
         }

@@ -58,10 +58,13 @@ pub struct Config {
 }
 
 /// Where settings come from beside the file.
+#[derive(Clone)]
 pub struct Source {
     pub environment: BTreeMap<String, String>,
     /// The configuration file's folder: relative paths begin there.
     pub folder: PathBuf,
+    /// Where the plugins are that were installed with the program. They are looked for there last.
+    pub installed: Option<PathBuf>,
 }
 
 impl Source {
@@ -87,7 +90,7 @@ impl Config {
 
     /// A verifier that stands in no file: a scheme as the configuration would have it, and the file of its secret.
     pub fn verifier_of(scheme: &str, secret: &Path) -> Result<scanrelay::Verifier, String> {
-        let source = Source { environment: BTreeMap::new(), folder: PathBuf::new() };
+        let source = Source { environment: BTreeMap::new(), folder: PathBuf::new(), installed: None };
         registries::verifier_of(scheme, secret, &source).map_err(|fault| fault.to_string())
     }
 
@@ -136,7 +139,7 @@ pub fn span(text: &str) -> Option<std::time::Duration> {
 
 impl Default for Config {
     fn default() -> Self {
-        let source = Source { environment: BTreeMap::new(), folder: "/etc/scanrelay".into() };
+        let source = Source { environment: BTreeMap::new(), folder: "/etc/scanrelay".into(), installed: None };
         Self::checked(Raw::default(), &source).unwrap_or_else(|fault| panic!("the defaults are at fault: {fault}"))
     }
 }
@@ -151,7 +154,7 @@ fn read<T>(
         let text = String::from_utf8(bytes).map_err(|_| Fault::at("", "it is not UTF-8"))?;
         let absolute = std::path::absolute(file).map_err(|error| Fault::at("", error.to_string()))?;
         let folder = absolute.parent().unwrap_or(Path::new("/")).to_owned();
-        let source = Source { environment, folder };
+        let source = Source { environment, folder, installed: plugins::installed() };
         checked(raw(&text, &source)?, &source)
     };
     read().map_err(|fault: Fault| fault.in_file(file))

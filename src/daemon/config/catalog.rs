@@ -37,7 +37,7 @@ impl Catalog {
     /// Of a configuration: its `plugin_path`, its `[plugins]`, its routes.
     pub fn of_file(file: &Path, environment: BTreeMap<String, String>) -> Result<Self, ConfigError> {
         read(file, environment, |raw: Raw, source| {
-            let source = Source { environment: source.environment.clone(), folder: source.folder.clone() };
+            let source = source.clone();
             let folders = plugins::folders(raw.plugin_path, &source);
             Ok(Self { folders, packaged: None, configured: raw.plugins, routes: raw.routes, source })
         })
@@ -45,7 +45,7 @@ impl Catalog {
 
     /// Of folders alone.
     pub fn of_folders(folders: Vec<PathBuf>, environment: BTreeMap<String, String>) -> Self {
-        let source = Source { environment, folder: PathBuf::from("/") };
+        let source = Source { environment, folder: PathBuf::from("/"), installed: None };
         Self { folders, packaged: None, configured: BTreeMap::new(), routes: Vec::new(), source }
     }
 

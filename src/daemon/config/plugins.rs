@@ -53,7 +53,14 @@ impl RawRoute {
 /// Where manifests are, in the order of the search.
 pub(super) fn folders(configured: Option<Vec<PathBuf>>, source: &Source) -> Vec<PathBuf> {
     let configured = configured.unwrap_or_else(|| vec!["plugins".into()]);
-    configured.iter().map(|path| source.folder.join(path)).collect()
+    configured.iter().map(|path| source.folder.join(path)).chain(source.installed.clone()).collect()
+}
+
+/// `PREFIX/lib/scanrelay/plugins` of a program that is `PREFIX/bin/scanrelay`.
+pub(super) fn installed() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let folder = program.parent().filter(|folder| folder.ends_with("bin"))?.parent()?.join("lib/scanrelay/plugins");
+    folder.is_dir().then_some(folder)
 }
 
 /// Those that a route names or the configuration defines.

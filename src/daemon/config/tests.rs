@@ -68,7 +68,7 @@ fn refused(text: &str, words: &str) {
 
 #[test]
 fn the_documented_defaults_are_the_defaults() {
-    let source = Source { environment: BTreeMap::new(), folder: "/etc/scanrelay".into() };
+    let source = Source { environment: BTreeMap::new(), folder: "/etc/scanrelay".into(), installed: None };
     let documented = Config::parse(SAMPLE, &source).unwrap();
     let mut defaults = Config::default();
     defaults.digest.clone_from(&documented.digest);
