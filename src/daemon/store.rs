@@ -44,6 +44,7 @@ pub use status::Status;
 
 use batch::{Batch, Until};
 use open::Lock;
+use pause::Paused;
 use reader::Reader;
 use writer::Writer;
 
@@ -54,6 +55,7 @@ pub struct Store {
     reader: Reader,
     /// Random, made with the file: run ids of different stores never clash.
     id: Arc<str>,
+    paused: Paused,
     _lock: Arc<Lock>,
 }
 
@@ -93,6 +95,7 @@ impl Store {
             writer: Writer::new(opened.file, opened.log, queue),
             reader: Reader::new(opened.read),
             id: opened.id.into(),
+            paused: opened.paused,
             _lock: Arc::new(opened.lock),
         })
     }

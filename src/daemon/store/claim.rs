@@ -8,7 +8,7 @@ use scanrelay::event::Payload;
 use scanrelay::{Event, Timestamp};
 
 use super::statement::Statements as _;
-use super::{Store, StoreError, pause};
+use super::{Store, StoreError};
 use crate::daemon::job::{Job, Phase};
 
 /// A queue with free slots.
@@ -19,8 +19,14 @@ pub struct Want {
     pub lease: Duration,
 }
 
+impl Want {
+    fn is_of_plugin(&self) -> bool {
+        self.queue.starts_with("plugin:")
+    }
+}
+
 /// What was claimed, and when something else of the same queues becomes due.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Claimed {
     pub jobs: Vec<Job>,
     pub next_due: Option<Timestamp>,
@@ -28,7 +34,11 @@ pub struct Claimed {
 
 impl Store {
     /// Claims what is due in these queues, at most `runs` jobs of plugins in all.
-    pub async fn claim(&self, wants: Vec<Want>, runs: u32, now: Timestamp) -> Result<Claimed, StoreError> {
+    pub async fn claim(&self, mut wants: Vec<Want>, runs: u32, now: Timestamp) -> Result<Claimed, StoreError> {
+        wants.retain(|want| (runs > 0 || !want.is_of_plugin()) && !self.paused.has(&want.queue));
+        if wants.is_empty() {
+            return Ok(Claimed::default());
+        }
         let store = self.id.to_string();
         // After a power cut it is claimed again, and the run has the same id.
         self.commit(move |connection| {
@@ -36,13 +46,13 @@ impl Store {
             let mut runs = runs;
             let mut next_due: Option<i64> = None;
             for want in &wants {
-                let slots = if want.queue.starts_with("plugin:") { want.slots.min(runs) } else { want.slots };
-                if slots == 0 || pause::is_paused(connection, &want.queue)? {
+                let slots = if want.is_of_plugin() { want.slots.min(runs) } else { want.slots };
+                if slots == 0 {
                     continue;
                 }
                 let claimed = claim_queue(connection, want, slots, now, &store)?;
                 let started = u32::try_from(claimed.len()).unwrap_or(u32::MAX);
-                if want.queue.starts_with("plugin:") {
+                if want.is_of_plugin() {
                     runs = runs.saturating_sub(started);
                 }
                 if started < slots {

@@ -1,11 +1,13 @@
 //! A delivery and its jobs, in one member of a transaction.
 
+use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use scanrelay::{Delivery, Timestamp};
 
 use super::batch::Batch;
+use super::seen::Key;
 use super::statement::Statements as _;
-use super::{Store, StoreError, lane, seen, settle};
+use super::{Store, StoreError, lane, settle};
 use crate::daemon::job::State;
 use crate::daemon::job::plan::{NewJob, Plan, first_jobs};
 
@@ -36,75 +38,111 @@ pub struct Bounds {
 impl Store {
     /// Stores a delivery with its first jobs, or finds that it is stored already.
     pub async fn insert(&self, intake: Intake, bounds: Bounds, now: Timestamp) -> Result<Inserted, StoreError> {
-        self.write(move |connection| insert(connection, &intake, bounds, now)).await
+        let prepared = Prepared::of(&intake)?;
+        self.write(move |connection| prepared.insert(connection, bounds, now)).await
     }
 }
 
-fn insert(batch: &Batch<'_>, intake: &Intake, bounds: Bounds, now: Timestamp) -> Result<Inserted, StoreError> {
-    let Intake { delivery, plan } = intake;
-    let event = delivery.event();
-    let known = seen::look(batch, &event.registry, delivery, now)?;
-    if let Some(id) = known.same {
-        return Ok(Inserted::Duplicate(id));
-    }
-    if plan.is_ok() && is_full(batch, &event.registry, bounds) {
-        return Ok(Inserted::Full);
-    }
-    let id = insert_delivery(batch, delivery, plan, known.conflict, now)?;
-    seen::remember(batch, &known, &event.registry, delivery, id, now)?;
-    if let Ok(plan) = plan {
-        batch.memory().opened(&event.registry);
-        let first = first_jobs(plan, event);
-        for job in &first {
-            insert_job(batch, id, 1, job, now, now)?;
-        }
-        if first.is_empty() {
-            settle::follow(batch, id, now)?;
-        }
-    }
-    Ok(Inserted::New(id))
+/// A delivery as its rows hold it. It is made before the writer is asked, which all others wait for.
+struct Prepared {
+    registry: String,
+    key: Key,
+    change_key: Option<String>,
+    verified_by: String,
+    peer: Option<String>,
+    headers: String,
+    body: Bytes,
+    event: String,
+    subject: String,
+    kind: String,
+    planned: Result<Planned, String>,
 }
 
-fn insert_delivery(
-    connection: &Connection,
-    delivery: &Delivery,
-    plan: &Result<Plan, String>,
-    conflict: bool,
-    now: Timestamp,
-) -> Result<i64, StoreError> {
-    // The payload is kept once, as the bytes that were signed.
-    let mut event = delivery.event().clone();
-    event.raw = None;
-    let verified = delivery.verified();
-    let (state, reason, ended_at) = match plan {
-        Ok(_) => ("open", None, None),
-        Err(reason) => ("ignored", Some(reason), Some(now.as_millis())),
-    };
-    connection
-        .statement(
-            "insert into delivery (registry, key, change_key, received_at, verified_by, peer, headers, body, event, subject,
-                                   kind, conflict, plan, state, reason, ended_at)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-        )?
-        .execute(params![
-            event.registry,
-            delivery.key().as_bytes(),
-            event.change_key,
-            now.as_millis(),
-            format!("{}, secret {}", verified.scheme, verified.secret + 1),
-            delivery.peer().map(|peer| peer.to_string()),
-            serde_json::to_string(delivery.headers())?,
-            delivery.body().as_ref(),
-            serde_json::to_string(&event)?,
-            event.subject(),
-            event.kind.to_string(),
-            conflict,
-            plan.as_ref().ok().map(serde_json::to_string).transpose()?,
-            state,
-            reason,
-            ended_at,
-        ])?;
-    Ok(connection.last_insert_rowid())
+struct Planned {
+    plan: String,
+    jobs: Vec<NewJob>,
+}
+
+impl Prepared {
+    fn of(intake: &Intake) -> Result<Self, StoreError> {
+        let Intake { delivery, plan } = intake;
+        let event = delivery.event();
+        let verified = delivery.verified();
+        let planned = match plan {
+            Ok(plan) => Ok(Planned { plan: serde_json::to_string(plan)?, jobs: first_jobs(plan, event) }),
+            Err(reason) => Err(reason.clone()),
+        };
+        // The payload is kept once, as the bytes that were signed.
+        let mut kept = event.clone();
+        kept.raw = None;
+        Ok(Self {
+            registry: event.registry.clone(),
+            key: Key::of(delivery),
+            change_key: event.change_key.clone(),
+            verified_by: format!("{}, secret {}", verified.scheme, verified.secret + 1),
+            peer: delivery.peer().map(|peer| peer.to_string()),
+            headers: serde_json::to_string(delivery.headers())?,
+            body: delivery.body().clone(),
+            event: serde_json::to_string(&kept)?,
+            subject: event.subject(),
+            kind: event.kind.to_string(),
+            planned,
+        })
+    }
+
+    fn insert(&self, batch: &Batch<'_>, bounds: Bounds, now: Timestamp) -> Result<Inserted, StoreError> {
+        let known = self.key.look(batch, &self.registry, now)?;
+        if let Some(id) = known.same {
+            return Ok(Inserted::Duplicate(id));
+        }
+        if self.planned.is_ok() && is_full(batch, &self.registry, bounds) {
+            return Ok(Inserted::Full);
+        }
+        let id = self.insert_delivery(batch, known.conflict, now)?;
+        self.key.remember(batch, &known, &self.registry, id, now)?;
+        if let Ok(planned) = &self.planned {
+            batch.memory().opened(&self.registry);
+            for job in &planned.jobs {
+                insert_job(batch, id, 1, job, now, now)?;
+            }
+            if planned.jobs.is_empty() {
+                settle::follow(batch, id, now)?;
+            }
+        }
+        Ok(Inserted::New(id))
+    }
+
+    fn insert_delivery(&self, connection: &Connection, conflict: bool, now: Timestamp) -> Result<i64, StoreError> {
+        let (state, plan, reason, ended_at) = match &self.planned {
+            Ok(planned) => ("open", Some(&planned.plan), None, None),
+            Err(reason) => ("ignored", None, Some(reason), Some(now.as_millis())),
+        };
+        connection
+            .statement(
+                "insert into delivery (registry, key, change_key, received_at, verified_by, peer, headers, body, event,
+                                       subject, kind, conflict, plan, state, reason, ended_at)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+            )?
+            .execute(params![
+                self.registry,
+                self.key.bytes(),
+                self.change_key,
+                now.as_millis(),
+                self.verified_by,
+                self.peer,
+                self.headers,
+                self.body.as_ref(),
+                self.event,
+                self.subject,
+                self.kind,
+                conflict,
+                plan,
+                state,
+                reason,
+                ended_at,
+            ])?;
+        Ok(connection.last_insert_rowid())
+    }
 }
 
 /// Puts a job in its place: due, behind another one of its lane, or held.

@@ -8,6 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::StoreError;
 use super::memory::Memory;
+use super::pause::Paused;
 use super::writer::{self, Written};
 
 const SCHEMA: &str = include_str!("schema.sql");
@@ -25,6 +26,7 @@ pub(super) struct Opened {
     pub(super) log: File,
     pub(super) read: Connection,
     pub(super) id: String,
+    pub(super) paused: Paused,
     pub(super) lock: Lock,
 }
 
@@ -45,8 +47,9 @@ pub(super) fn open(path: &Path) -> Result<Opened, StoreError> {
     // One owner per file: whoever held a lease is gone, and the attempt stays counted.
     write.execute("update job set due_at = claimed_at, claimed_at = null where claimed_at is not null", [])?;
     let memory = Memory::load(&write)?;
+    let paused = Paused::load(&write)?;
     let log = writer::log(path).map_err(|error| cannot(format!("its write-ahead log: {error}")))?;
-    Ok(Opened { file: Written { connection: write, memory }, log, read, id, lock })
+    Ok(Opened { file: Written { connection: write, memory }, log, read, id, paused, lock })
 }
 
 fn lock(path: &Path) -> Result<Lock, StoreError> {

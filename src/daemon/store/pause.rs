@@ -1,5 +1,8 @@
 //! Queues that a person has stopped. What is running goes on; nothing more is claimed.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use rusqlite::{Connection, params};
 use scanrelay::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,28 +23,56 @@ pub struct PausedRow {
     pub reason: Option<String>,
 }
 
+/// Their names, known without asking the file. Clones share them.
+#[derive(Clone)]
+pub(super) struct Paused(Arc<Mutex<BTreeSet<String>>>);
+
+impl Paused {
+    pub(super) fn load(connection: &Connection) -> Result<Self, rusqlite::Error> {
+        let mut statement = connection.prepare("select queue from paused")?;
+        let queues = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(Self(Arc::new(Mutex::new(queues))))
+    }
+
+    /// Whether that one stands still, by its own name or with all others.
+    pub(super) fn has(&self, queue: &str) -> bool {
+        let paused = self.lock();
+        paused.contains(ALL) || paused.contains(queue)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Store {
     /// Stops a queue, or all of them. It stays so over restarts. `false`: it stood still already.
     pub async fn pause(&self, queue: String, by: By, now: Timestamp) -> Result<bool, StoreError> {
-        self.write(move |connection| {
+        let name = queue.clone();
+        let paused = self.write(move |connection| {
             let paused = connection
                 .statement("insert or ignore into paused (queue, since, uid, reason) values (?1, ?2, ?3, ?4)")?
                 .execute(params![queue, now.as_millis(), by.uid, by.reason])?;
             audit(connection, &by, "pause", &queue, now)?;
             Ok(paused == 1)
-        })
-        .await
+        });
+        let paused = paused.await?;
+        self.paused.lock().insert(name);
+        Ok(paused)
     }
 
     /// Lets a queue, or with `*` all of them, go on. `false`: it did not stand still by that name.
     pub async fn resume(&self, queue: String, by: By, now: Timestamp) -> Result<bool, StoreError> {
-        self.write(move |connection| {
+        let name = queue.clone();
+        let resumed = self.write(move |connection| {
             let query = "delete from paused where queue = ?1 or ?1 = '*'";
             let resumed = connection.statement(query)?.execute([&queue])?;
             audit(connection, &by, "resume", &queue, now)?;
             Ok(resumed > 0)
-        })
-        .await
+        });
+        let resumed = resumed.await?;
+        self.paused.lock().retain(|paused| name != ALL && *paused != name);
+        Ok(resumed)
     }
 
     pub async fn paused(&self) -> Result<Vec<PausedRow>, StoreError> {
@@ -55,9 +86,4 @@ impl Store {
         })
         .await
     }
-}
-
-pub(super) fn is_paused(connection: &Connection, queue: &str) -> Result<bool, StoreError> {
-    let query = "select exists (select 1 from paused where queue in (?1, '*'))";
-    Ok(connection.statement(query)?.query_row([queue], |row| row.get(0))?)
 }

@@ -1,6 +1,8 @@
 //! Keys of deliveries that were stored. They outlive their deliveries, in the order in which they came; where one is, the
 //! memory knows.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, params};
 use scanrelay::{Delivery, Timestamp};
 use sha2::{Digest, Sha256};
@@ -15,10 +17,16 @@ const MOST: usize = 1000;
 /// Forgotten keys that are removed in one transaction.
 const FORGOTTEN: u32 = 1000;
 
+/// What a delivery is known by, and how long.
+pub(super) struct Key {
+    bytes: [u8; 16],
+    body: [u8; 16],
+    remember: Duration,
+}
+
 /// What is known of a delivery's key.
 pub(super) struct Known {
     fingerprint: Fingerprint,
-    body: [u8; 16],
     /// The delivery that had this key and this body.
     pub(super) same: Option<i64>,
     /// Another body came under this key.
@@ -35,57 +43,61 @@ struct Row {
     previous: Option<i64>,
 }
 
-/// Looks the key up.
-pub(super) fn look(
-    batch: &Batch<'_>,
-    registry: &str,
-    delivery: &Delivery,
-    now: Timestamp,
-) -> Result<Known, StoreError> {
-    let key = *delivery.key().as_bytes();
-    let fingerprint = fingerprint(registry, &key);
-    let mut known =
-        Known { fingerprint, body: body_digest(delivery.body()), same: None, conflict: false, newest: None };
-    let mut next = batch.memory().newest(fingerprint);
-    for _ in 0..MOST {
-        let Some(id) = next else { break };
-        let Some(row) = row(batch, id, registry, &key)? else { break };
-        if row.forget_at > now.as_millis() {
-            known.newest = known.newest.or(Some(id));
-            if row.ours && row.body == known.body {
-                known.same = known.same.or(Some(row.delivery));
-            } else if row.ours {
-                known.conflict = true;
-            }
-        }
-        next = row.previous;
+impl Key {
+    pub(super) fn of(delivery: &Delivery) -> Self {
+        let body = body_digest(delivery.body());
+        Self { bytes: *delivery.key().as_bytes(), body, remember: delivery.remember() }
     }
-    Ok(known)
-}
 
-/// Remembers the key, for as long as its scheme asks for.
-pub(super) fn remember(
-    batch: &Batch<'_>,
-    known: &Known,
-    registry: &str,
-    delivery: &Delivery,
-    id: i64,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    batch
-        .statement(
-            "insert into dedupe (registry, key, body, delivery, forget_at, previous) values (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
-            registry,
-            delivery.key().as_bytes(),
-            known.body,
-            id,
-            now.after(delivery.remember()).as_millis(),
-            known.newest,
-        ])?;
-    batch.memory().saw(known.fingerprint, batch.last_insert_rowid());
-    Ok(())
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Looks it up.
+    pub(super) fn look(&self, batch: &Batch<'_>, registry: &str, now: Timestamp) -> Result<Known, StoreError> {
+        let fingerprint = fingerprint(registry, &self.bytes);
+        let mut known = Known { fingerprint, same: None, conflict: false, newest: None };
+        let mut next = batch.memory().newest(fingerprint);
+        for _ in 0..MOST {
+            let Some(id) = next else { break };
+            let Some(row) = row(batch, id, registry, &self.bytes)? else { break };
+            if row.forget_at > now.as_millis() {
+                known.newest = known.newest.or(Some(id));
+                if row.ours && row.body == self.body {
+                    known.same = known.same.or(Some(row.delivery));
+                } else if row.ours {
+                    known.conflict = true;
+                }
+            }
+            next = row.previous;
+        }
+        Ok(known)
+    }
+
+    /// Remembers it, for as long as its scheme asks for.
+    pub(super) fn remember(
+        &self,
+        batch: &Batch<'_>,
+        known: &Known,
+        registry: &str,
+        delivery: i64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        batch
+            .statement(
+                "insert into dedupe (registry, key, body, delivery, forget_at, previous) values (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                registry,
+                self.bytes,
+                self.body,
+                delivery,
+                now.after(self.remember).as_millis(),
+                known.newest,
+            ])?;
+        batch.memory().saw(known.fingerprint, batch.last_insert_rowid());
+        Ok(())
+    }
 }
 
 /// Removes the oldest keys whose time is over, a bounded number of them.

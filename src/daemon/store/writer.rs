@@ -1,7 +1,6 @@
 //! Group commit and group flush: who comes first drains the queue into one transaction, and while the disk takes that one
 //! in, the next is worked on.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
@@ -38,10 +37,10 @@ pub(super) struct Written {
 
 #[derive(Default)]
 struct Queue {
-    /// For a transaction.
-    waiting: VecDeque<Box<dyn Member>>,
-    /// How many of them need no disk. They do not wait for one either; the others may as well gather meanwhile.
-    hurried: usize,
+    /// For a transaction and then the disk. While the disk is busy, they may as well gather.
+    patient: Vec<Box<dyn Member>>,
+    /// For a transaction alone. They do not wait for the disk, and do not take the others along before it is free.
+    hurried: Vec<Box<dyn Member>>,
     /// Somebody has the connection and will come back for what waits.
     draining: bool,
     /// Committed, for the disk.
@@ -102,14 +101,15 @@ impl Shared {
         if let Some(cause) = &queue.broken {
             return Err(StoreError::Refused(cause.clone()));
         }
-        let all = queue.waiting.len() + queue.committed.len() + queue.flushed;
+        let all = queue.patient.len() + queue.hurried.len() + queue.committed.len() + queue.flushed;
         if all >= self.capacity {
             return Err(StoreError::Busy(all));
         }
-        let hurried = member.until() == Until::Committed;
-        queue.hurried += usize::from(hurried);
-        queue.waiting.push_back(member);
-        let nobody_comes = !queue.draining && (hurried || !queue.flushing);
+        match member.until() {
+            Until::Committed => queue.hurried.push(member),
+            Until::OnDisk => queue.patient.push(member),
+        }
+        let nobody_comes = !queue.draining && queue.has_work();
         queue.draining |= nobody_comes;
         Ok(nobody_comes)
     }
@@ -166,9 +166,16 @@ impl Shared {
 }
 
 impl Queue {
+    /// Whether there is anything for a transaction now.
+    fn has_work(&self) -> bool {
+        !self.hurried.is_empty() || !self.flushing && !self.patient.is_empty()
+    }
+
+    /// What can be written now: what came from outside first, since what is hurried may look for it.
     fn take(&mut self) -> Vec<Box<dyn Member>> {
-        self.hurried = 0;
-        self.waiting.drain(..).collect()
+        let mut batch = if self.flushing { Vec::new() } else { std::mem::take(&mut self.patient) };
+        batch.append(&mut self.hurried);
+        batch
     }
 
     fn take_committed(&mut self) -> Vec<Box<dyn Member>> {
@@ -181,7 +188,7 @@ impl Queue {
         self.committed.extend(committed);
         let flush = !self.flushing && !self.committed.is_empty();
         self.flushing |= flush;
-        self.draining = self.hurried > 0 || !self.flushing && !self.waiting.is_empty();
+        self.draining = self.has_work();
         match (self.draining, flush) {
             (true, true) => Some(Step::Both),
             (true, false) => Some(Step::Drain),
@@ -194,7 +201,8 @@ impl Queue {
     fn flushed(&mut self, refused: Option<String>) -> Option<Step> {
         self.flushed = 0;
         self.broken = self.broken.take().or(refused);
-        let drain = !self.draining && !self.waiting.is_empty();
+        self.flushing = false;
+        let drain = !self.draining && self.has_work();
         self.draining |= drain;
         self.flushing = !drain && !self.committed.is_empty();
         match (drain, self.flushing) {

@@ -130,6 +130,7 @@ async fn nobody_is_told_yes_when_the_disk_refuses_and_nothing_more_is_written() 
         writer: Writer::new(opened.file, cannot_be_flushed, 256),
         reader: Reader::new(opened.read),
         id: opened.id.into(),
+        paused: opened.paused,
         _lock: Arc::new(opened.lock),
     };
     store.commit(|connection| note(connection, "note 1")).await.unwrap();
