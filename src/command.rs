@@ -133,7 +133,7 @@ pub async fn access(file: &Path) -> Result<Access, Failure> {
 
 /// The environment, read here once. What is not UTF-8 is no setting of ours.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-fn environment() -> BTreeMap<String, String> {
+pub fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()

@@ -43,6 +43,7 @@ pub mod receiver;
 pub mod registry;
 pub mod secret;
 pub mod signature;
+pub mod trace;
 
 pub use body::BodyError;
 pub use event::{Event, EventKind, Stage, Timestamp};
@@ -50,3 +51,4 @@ pub use receiver::{DedupeKey, Delivery, ReceiveError, Receiver};
 pub use registry::Registry;
 pub use secret::{EmptySecret, Secret};
 pub use signature::{Caller, Scheme, Verified, Verifier, VerifyError};
+pub use trace::TraceParent;

@@ -3,14 +3,14 @@
 mod command;
 mod daemon;
 mod emulator;
+mod log;
 mod packaged;
 
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{Write, stderr};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
 
 use command::{Arguments, Command, Failure, Outcome};
 use daemon::Handed;
@@ -33,13 +33,15 @@ fn main() -> ExitCode {
 
 fn start(arguments: Arguments) -> Outcome {
     let quiet = if matches!(arguments.command, Command::Demo(_)) { "error" } else { "info,actix_server=warn" };
-    log_to_stderr(arguments.log.as_deref().unwrap_or(quiet))?;
-    // The only provider that builds with a C compiler alone.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    // Before there is any other thread, and the log has one.
     let handed = match arguments.command {
         Command::Serve => command::serve::handed()?,
         _ => Handed::default(),
     };
+    let stream = command::environment().remove("JOURNAL_STREAM");
+    let _log = log::start(arguments.log.as_deref().unwrap_or(quiet), stream.as_deref()).map_err(Failure::Wrong)?;
+    // The only provider that builds with a C compiler alone.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -74,16 +76,4 @@ async fn run(arguments: Arguments, handed: Handed) -> Outcome {
         Command::Plugin(plugin) => command::plugin::run(&arguments.config, plugin).await,
         Command::Jobs(jobs) => command::jobs::run(jobs, &command::access(&arguments.config).await?).await,
     }
-}
-
-fn log_to_stderr(filter: &str) -> Outcome {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|_| Failure::Wrong(format!("--log {filter:?} is no filter: say error, warn, info, debug or trace")))?;
-    let log = tracing_subscriber::fmt().with_writer(stderr).with_env_filter(filter);
-    if stderr().is_terminal() {
-        log.with_target(false).init();
-    } else {
-        log.json().flatten_event(true).with_current_span(false).init();
-    }
-    Ok(())
 }

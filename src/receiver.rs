@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::body::{self, BodyError};
-use crate::{Caller, Event, Registry, Timestamp, Verified, Verifier, VerifyError};
+use crate::{Caller, Event, Registry, Timestamp, TraceParent, Verified, Verifier, VerifyError};
 
 /// Headers that are kept with a delivery. All others, and every signature and token, are forgotten.
 const KEPT_HEADERS: [&str; 6] =
@@ -52,6 +52,7 @@ pub struct Delivery {
     verified: Verified,
     peer: Option<IpAddr>,
     headers: Vec<(String, String)>,
+    trace: Option<TraceParent>,
 }
 
 /// What makes two deliveries of one registry the same one: a signed id, else an id in the signed body, else the body.
@@ -136,6 +137,7 @@ impl Receiver {
         let verified = self.verifier.verify_at(caller, &body, now)?;
         body::check(&body)?;
         let event = self.registry.parse(&self.name, caller, &body).ok_or(BodyError::NotAnObject)?;
+        let trace = trace(caller, self.verifier.scheme().header());
         Ok(Delivery {
             key: dedupe_key(&verified, &event, &body),
             remember: remember(&verified, &event, self.verifier.tolerance()),
@@ -143,7 +145,8 @@ impl Receiver {
             event,
             verified,
             peer: caller.peer(),
-            headers: kept(caller, self.verifier.scheme().header()),
+            headers: kept(caller, self.verifier.scheme().header(), trace),
+            trace,
         })
     }
 }
@@ -182,6 +185,12 @@ impl Delivery {
         self.peer
     }
 
+    /// The trace that the sender says it belongs to. It is outside the signature: good for following a delivery through
+    /// other people's systems, and for nothing else.
+    pub fn trace(&self) -> Option<TraceParent> {
+        self.trace
+    }
+
     /// The few headers that are kept, for display: names in lower case, values of at most 256 bytes, never a signature.
     pub fn headers(&self) -> &[(String, String)] {
         &self.headers
@@ -214,12 +223,24 @@ fn remember(verified: &Verified, event: &Event, tolerance: Duration) -> Duration
 }
 
 /// Never the header that holds the signature or the token, whatever it is called.
-fn kept(caller: &Caller<'_>, signature: &str) -> Vec<(String, String)> {
+fn kept(caller: &Caller<'_>, signature: &str, trace: Option<TraceParent>) -> Vec<(String, String)> {
     let kept = |name: &str| {
         let value = caller.header(name).next()?;
         Some((name.to_owned(), std::str::from_utf8(value).ok().filter(|value| value.len() <= 256)?.to_owned()))
     };
-    KEPT_HEADERS.iter().filter(|name| !name.eq_ignore_ascii_case(signature)).filter_map(|name| kept(name)).collect()
+    let names = KEPT_HEADERS.iter().filter(|name| !name.eq_ignore_ascii_case(signature));
+    let trace = trace.map(|trace| (TraceParent::HEADER.to_owned(), trace.to_string()));
+    names.filter_map(|name| kept(name)).chain(trace).collect()
+}
+
+/// One that is malformed or there more than once is as good as none: a trace is no reason to refuse a delivery.
+fn trace(caller: &Caller<'_>, signature: &str) -> Option<TraceParent> {
+    let mut values =
+        caller.header(TraceParent::HEADER).filter(|_| !signature.eq_ignore_ascii_case(TraceParent::HEADER));
+    match (values.next(), values.next()) {
+        (Some(value), None) => TraceParent::parse(value),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -40,12 +40,13 @@ const ADDRESS: [&str; 3] = ["std", "net", "IpAddr"];
 /// The SDK, from the ground up.
 const SDK: &[Room] = &[
     room("secret", &[], PURE),
+    room("trace", &[], PURE),
     room("event", &[], PURE),
     room("body", &[], PURE),
     room("plugin", &["event"], PURE),
     room("signature", &["secret", "event"], PURE),
     room("registry", &["secret", "event", "plugin", "signature"], PURE),
-    room("receiver", &["secret", "event", "plugin", "body", "signature", "registry"], PURE),
+    room("receiver", &["secret", "trace", "event", "plugin", "body", "signature", "registry"], PURE),
     room("diagnosis", &["secret", "event", "body", "signature"], PURE),
     room(
         "extract",
@@ -75,6 +76,7 @@ const DAEMON: &[Room] = &[
     room("clock", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("running", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("verdict", &[], PURE),
+    room("trace", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     // Addresses are numbers.
     room(
         "address",
@@ -111,9 +113,11 @@ const DAEMON: &[Room] = &[
         &["address", "clock", "config", "fetch", "job", "runner", "running", "writeback"],
         &[WEB, SQL, PROCESS, CHILD],
     ),
+    // Counts, and asks the store; files of /proc.
+    room("metrics", &["job", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::net"]),
     room(
         "worker",
-        &["clock", "effects", "job", "running", "store"],
+        &["clock", "effects", "job", "metrics", "running", "store", "trace"],
         &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"],
     ),
     // One plugin once, without a registry.
@@ -122,8 +126,8 @@ const DAEMON: &[Room] = &[
     room("route", &["config", "job"], PURE),
     // Stores and wakes, and never runs anything.
     room("rejections", &[], &["tokio", HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
-    room("server", &["clock", "job", "rejections", "store"], &[HTTP, SQL, PROCESS, CHILD, "std::fs"]),
-    room("admin", &["clock", "rejections", "running", "server", "store"], &[HTTP, SQL, PROCESS, CHILD]),
+    room("server", &["clock", "job", "metrics", "rejections", "store"], &[HTTP, SQL, PROCESS, CHILD, "std::fs"]),
+    room("admin", &["clock", "metrics", "rejections", "running", "server", "store"], &[HTTP, SQL, PROCESS, CHILD]),
     room("retention", &["clock", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("listeners", &["config"], &[HTTP, WEB, SQL, PROCESS, CHILD]),
     // Words to systemd, and what they rest on.
@@ -138,6 +142,7 @@ const DAEMON: &[Room] = &[
             "effects",
             "job",
             "listeners",
+            "metrics",
             "rejections",
             "retention",
             "running",
@@ -160,7 +165,9 @@ const BINARY: &[Room] = &[
     // The sample plugins, as they were compiled in.
     room("packaged", &[], &["tokio", HTTP, WEB, SQL, CHILD, "std::net"]),
     room("command", &["daemon", "emulator", "packaged"], &[SQL, PROCESS]),
-    room("main", &["command", "daemon", "emulator", "packaged"], &[HTTP, WEB, SQL, PROCESS]),
+    // Writes to stderr, and knows nobody who speaks.
+    room("log", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
+    room("main", &["command", "daemon", "emulator", "log", "packaged"], &[HTTP, WEB, SQL, PROCESS]),
 ];
 
 /// Who takes the bytes out of a `Secret`, and what for.

@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 use tracing::error;
 
 use super::clock::Clock;
+use super::metrics::{MEDIA_TYPE, Metrics};
 use super::rejections::Rejections;
 use super::running::Running;
 use super::server::{RouteOf, not_found, refuse_method};
@@ -39,6 +40,7 @@ pub struct Admin {
     /// For deliveries that took no route when they came.
     pub route: Arc<RouteOf>,
     pub rejections: Rejections,
+    pub metrics: Metrics,
     /// Asked for as `Authorization: Bearer …` where the listener is not loopback.
     pub token: Option<Secret>,
 }
@@ -94,6 +96,7 @@ fn reads(config: &mut ServiceConfig) {
     config
         .service(get("/healthz", web::to(|| async { HttpResponse::Ok().json(json!({ "status": "ok" })) })))
         .service(get("/readyz", web::to(ready)))
+        .service(get("/metrics", web::to(metrics)))
         .service(get("/api/v1/status", web::to(status)))
         .service(get("/api/v1/deliveries", web::to(deliveries)))
         .service(get("/api/v1/deliveries/{id}", web::to(delivery)))
@@ -108,6 +111,11 @@ async fn ready(admin: Data<Admin>) -> HttpResponse {
         Ok(()) => HttpResponse::Ok().json(json!({ "status": "ready" })),
         Err(error) => failed(&error),
     }
+}
+
+async fn metrics(admin: Data<Admin>) -> HttpResponse {
+    let text = admin.metrics.scrape(&admin.store, &admin.queues, admin.clock.now()).await;
+    HttpResponse::Ok().content_type(MEDIA_TYPE).body(text)
 }
 
 async fn status(admin: Data<Admin>) -> HttpResponse {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use scanrelay::plugin::Conclusion;
-use scanrelay::{Event, Timestamp, registry};
+use scanrelay::{Event, Timestamp, TraceParent, registry};
 use serde::{Deserialize, Serialize};
 
 pub mod plan;
@@ -108,6 +108,8 @@ pub struct Job {
     pub tell: Option<registry::Outcome>,
     pub event: Event,
     pub body: bytes::Bytes,
+    /// The trace that its delivery belongs to.
+    pub trace: Option<TraceParent>,
 }
 
 /// What came of one attempt.

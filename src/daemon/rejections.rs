@@ -8,7 +8,7 @@ use scanrelay::diagnosis::{SavedRequest, probe};
 use scanrelay::extract::{Refused, WebhookError};
 use scanrelay::{ReceiveError, Timestamp, VerifyError};
 use serde::{Deserialize, Serialize};
-use tracing::info;
+use tracing::warn;
 
 /// So many are kept of one registry; the oldest goes first.
 const KEPT: usize = 64;
@@ -115,7 +115,7 @@ impl Rejections {
         }
         last.push_back(Rejection { row, request });
         drop(kept);
-        info!(rejection = id, registry, reason, finding, "refused");
+        warn!(rejection = id, registry, reason, finding, "refused");
         id
     }
 

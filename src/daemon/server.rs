@@ -11,10 +11,12 @@ use scanrelay::extract::{Intake as Gate, Webhook};
 use scanrelay::{Delivery, Event, Receiver};
 use serde_json::json;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
 use super::job::plan::Plan;
+use super::metrics::{self, Metrics, Result as Became};
 use super::rejections::Rejections;
 use super::store::{Bounds, Inserted, Intake, Store, StoreError};
 
@@ -34,6 +36,7 @@ pub struct Front {
     pub receivers: Vec<Arc<Receiver>>,
     pub route: Arc<RouteOf>,
     pub rejections: Rejections,
+    pub metrics: Metrics,
     pub limits: IntakeLimits,
 }
 
@@ -70,15 +73,21 @@ pub fn routes(front: &Front) -> impl FnOnce(&mut ServiceConfig) + use<> {
         for receiver in &front.receivers {
             let clock = front.clock;
             let rejections = front.rejections.clone();
+            let counters = front.metrics.intake(receiver.name());
+            let counted = counters.clone();
             let gate = Gate::new(Arc::clone(receiver))
                 .with_max_body(front.limits.max_body)
                 .with_read_timeout(front.limits.read_timeout)
                 .with_clock(move || clock.wall())
-                .with_refused(move |refused| Some(rejections.note(refused)));
+                .with_refused(move |refused| {
+                    counted.refused(refused.error);
+                    Some(rejections.note(refused))
+                });
             config.service(
                 web::resource(format!("/hooks/{}", receiver.name()))
                     .app_data(Data::new(gate))
                     .app_data(Data::new(front.clone()))
+                    .app_data(Data::new(counters))
                     .route(web::post().to(receive))
                     .default_service(web::to(|| async { refuse_method("POST") })),
             );
@@ -92,34 +101,49 @@ pub fn routes(front: &Front) -> impl FnOnce(&mut ServiceConfig) + use<> {
     }
 }
 
-async fn receive(front: Data<Front>, Webhook(delivery): Webhook) -> HttpResponse {
+async fn receive(front: Data<Front>, counters: Data<metrics::Intake>, Webhook(delivery): Webhook) -> HttpResponse {
+    let verified = Instant::now();
     let plan = (front.route)(delivery.event());
     let (registry, kind, subject) = named(&delivery);
+    let trace_id = delivery.trace().map(|trace| trace.trace_id());
+    let trace_id = trace_id.as_deref();
     let ignored = plan.as_ref().err().cloned();
-    match front.store.insert(Intake { delivery, plan }, front.bounds, front.clock.now()).await {
+    let now = front.clock.now();
+    let inserted = front.store.insert(Intake { delivery, plan }, front.bounds, now).await;
+    let duration_ms = u64::try_from(verified.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match inserted {
         Ok(Inserted::New(id)) => {
+            counters.accepted_at(now);
             match ignored {
                 None => {
                     front.wake.notify_one();
-                    info!(delivery = id, registry, kind, subject, "accepted");
+                    counters.count(Became::Accepted);
+                    info!(delivery = id, registry, kind, subject, duration_ms, trace_id, "accepted");
                 }
-                Some(reason) => info!(delivery = id, registry, kind, subject, reason, "ignored"),
+                Some(reason) => {
+                    counters.count(Became::Ignored);
+                    info!(delivery = id, registry, kind, subject, reason, duration_ms, trace_id, "ignored");
+                }
             }
             HttpResponse::Accepted().json(json!({ "delivery": id.to_string() }))
         }
         Ok(Inserted::Duplicate(id)) => {
-            info!(delivery = id, registry, kind, subject, "duplicate");
+            counters.count(Became::Duplicate);
+            info!(delivery = id, registry, kind, subject, duration_ms, trace_id, "duplicate");
             HttpResponse::Ok().json(json!({ "delivery": id.to_string(), "duplicate": true }))
         }
         Ok(Inserted::Full) => {
+            counters.count(Became::Full);
             warn!(registry, "as many deliveries are open as may be: answered 503");
             unavailable("full", "as many deliveries are open as may be, try again later")
         }
         Err(error @ StoreError::Busy(_)) => {
+            counters.count(Became::Busy);
             warn!(registry, %error, "answered 503");
             unavailable("busy", "too many requests at once, try again later")
         }
         Err(error) => {
+            counters.count(Became::Failed);
             error!(registry, %error, "a delivery could not be stored: answered 503");
             unavailable("store_failed", "the delivery could not be stored, try again later")
         }

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::clock::Clock;
 use super::job::Schedule;
 use super::job::plan::Plan;
+use super::metrics::Metrics;
 use super::rejections::Rejections;
 use super::running::Running;
 use super::server::{self, Front, IntakeLimits};
@@ -74,6 +75,7 @@ fn front(store: &Store, clock: Clock, wake: &Arc<Notify>) -> Front {
         receivers: vec![receiver()],
         route: Arc::new(route),
         rejections: Rejections::new(Timestamp::default(), []),
+        metrics: Metrics::new(store.counts(), clock.wall()),
         limits: IntakeLimits {
             max_body: 65536,
             max_connections: 10,
@@ -93,6 +95,7 @@ fn worker(store: &Store, clock: Clock, wake: &Arc<Notify>, world: &Arc<World>) -
         wake: Arc::clone(wake),
         running: Running::default(),
         turns: watch::Sender::default(),
+        metrics: Metrics::new(store.counts(), clock.wall()),
         schedule: SCHEDULE,
         limits: Limits {
             runs: RUNS,

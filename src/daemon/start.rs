@@ -21,6 +21,7 @@ use super::config::Config;
 use super::effects::{LONGEST_TELL, live::Live};
 use super::job::{Schedule, plugin_queue, registry_queue};
 use super::listeners::Listeners;
+use super::metrics::Metrics;
 use super::rejections::Rejections;
 use super::running::Running;
 use super::server::{self, Front, IntakeLimits};
@@ -39,6 +40,8 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
     let clock = Clock::system();
     let store = Store::open(&config.store.path, config.limits.queue as usize).await?;
     end_leftovers(&config, &store).await?;
+    let metrics = Metrics::new(store.counts(), clock.wall());
+    know(&metrics, &config, &store).await?;
     let wake = Arc::new(Notify::new());
     let running = Running::default();
     let turns = watch::Sender::default();
@@ -51,6 +54,7 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
         wake: Arc::clone(&wake),
         running: running.clone(),
         turns,
+        metrics: metrics.clone(),
         schedule: schedule(&config),
         limits: slots(&config),
         shutdown_grace: config.limits.shutdown_grace,
@@ -58,7 +62,7 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
     let stop_working = CancellationToken::new();
     let keep = Retention { done: config.retention.done, dead: config.retention.dead };
     tokio::spawn(retention::run(store.clone(), clock, keep, stop_working.clone()));
-    let front = front(&config, store, clock, wake);
+    let front = front(&config, store, clock, wake, metrics);
     let admin = admin(&config, &front, running);
     let socket = bind_socket(&config.store.socket)
         .with_context(|| format!("the admin socket {} could not be made", config.store.socket.display()))?;
@@ -80,6 +84,17 @@ fn make_folders(config: &Config) -> Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| {
             format!("store.url: {} cannot be made: give this user the folder above it", folder.display())
         })?;
+    }
+    Ok(())
+}
+
+/// The series of what is configured are there from the start.
+async fn know(metrics: &Metrics, config: &Config, store: &Store) -> Result<()> {
+    metrics.know(config.registries.keys().map(String::as_str), config.plugins.keys().map(String::as_str));
+    for (registry, at) in store.last_accepted().await? {
+        if config.registries.contains_key(&registry) {
+            metrics.intake(&registry).accepted_at(at);
+        }
     }
     Ok(())
 }
@@ -142,11 +157,12 @@ fn admin(config: &Config, front: &Front, running: Running) -> Admin {
         queues: plugins.chain(config.registries.keys().map(|name| registry_queue(name))).collect(),
         route: Arc::clone(&front.route),
         rejections: front.rejections.clone(),
+        metrics: front.metrics.clone(),
         token: config.admin.token.clone(),
     }
 }
 
-fn front(config: &Arc<Config>, store: Store, clock: Clock, wake: Arc<Notify>) -> Front {
+fn front(config: &Arc<Config>, store: Store, clock: Clock, wake: Arc<Notify>, metrics: Metrics) -> Front {
     let receivers = config
         .registries
         .values()
@@ -162,6 +178,7 @@ fn front(config: &Arc<Config>, store: Store, clock: Clock, wake: Arc<Notify>) ->
         receivers: receivers.collect(),
         route: Arc::new(move |event: &Event| route::plan(&routed, event)),
         rejections: Rejections::new(clock.wall(), probed),
+        metrics,
         limits: IntakeLimits {
             max_body: server.max_body,
             max_connections: server.max_connections as usize,

@@ -7,6 +7,8 @@ mod audit;
 mod batch;
 mod cancel;
 mod claim;
+mod counts;
+mod depth;
 mod insert;
 mod lane;
 mod list;
@@ -32,6 +34,8 @@ use rusqlite::Connection;
 pub use audit::By;
 pub use cancel::Cancelled;
 pub use claim::{Claimed, Want};
+pub use counts::Counts;
+pub use depth::{Depth, Depths};
 pub use insert::{Bounds, Inserted, Intake};
 pub use list::{AttemptRow, DeliveryRow, Filter, JobRow, VerdictRow};
 pub use pause::{ALL, PausedRow};
@@ -53,6 +57,7 @@ use writer::Writer;
 pub struct Store {
     writer: Writer,
     reader: Reader,
+    counts: Arc<Counts>,
     /// Random, made with the file: run ids of different stores never clash.
     id: Arc<str>,
     paused: Paused,
@@ -92,6 +97,7 @@ impl Store {
         let path = path.to_owned();
         let opened = tokio::task::spawn_blocking(move || open::open(&path)).await.map_err(|_| StoreError::Closed)??;
         Ok(Self {
+            counts: opened.file.memory.counts(),
             writer: Writer::new(opened.file, opened.log, queue),
             reader: Reader::new(opened.read),
             id: opened.id.into(),
@@ -103,6 +109,11 @@ impl Store {
     /// The store's id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// What it has done since it was opened.
+    pub fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
     }
 
     /// For what somebody relies on: it is on disk when this has ended.

@@ -94,6 +94,7 @@ impl Trial {
             work_root: folder.join("work"),
             invocation,
             body: body.unwrap_or_default(),
+            trace: None,
             artifact: artifact.is_some().then_some(prepared),
         };
         // Room for the progress of a chatty plugin: what finds none is lost.

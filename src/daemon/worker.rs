@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 use super::clock::Clock;
 use super::effects::Effects;
 use super::job::Schedule;
+use super::metrics::Metrics;
 use super::running::Running;
 use super::store::{Claimed, Store};
 use attempt::Work;
@@ -37,6 +38,7 @@ pub struct Worker<E> {
     pub running: Running,
     /// Goes up at every turn of the loop, for whoever asks whether it still turns.
     pub turns: watch::Sender<u64>,
+    pub metrics: Metrics,
     pub schedule: Schedule,
     pub limits: Limits,
     /// How long running jobs may go on after the shutdown began.
@@ -59,6 +61,7 @@ impl<E: Effects> Worker<E> {
                             store: self.store.clone(),
                             effects: Arc::clone(&self.effects),
                             clock: self.clock,
+                            metrics: self.metrics.clone(),
                             schedule: self.schedule,
                             in_hand: self.running.begin(job.id, &stop),
                             wake: Arc::clone(&self.wake),

@@ -9,8 +9,8 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SERVER};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, Method, Proxy, Response};
-use scanrelay::Secret;
 use scanrelay::registry::{Exchange, Request};
+use scanrelay::{Secret, TraceParent};
 use url::Url;
 
 /// `Retry-After` counts up to this.
@@ -125,13 +125,16 @@ impl Writeback {
         })
     }
 
-    /// Sends one request and reads its answer.
-    pub async fn send(&self, request: &Request) -> Result<Answer, Unreachable> {
+    /// Sends one request and reads its answer. `trace` names whom it is done for.
+    pub async fn send(&self, request: &Request, trace: Option<TraceParent>) -> Result<Answer, Unreachable> {
         let unreachable = |cause: String| Unreachable { request: request.to_string(), cause };
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| unreachable("it is no HTTP method".to_owned()))?;
         let mut sent =
             self.client.request(method, format!("{}{}", self.base, request.path)).headers(self.headers.clone());
+        if let Some(trace) = trace {
+            sent = sent.header(TraceParent::HEADER, trace.to_string());
+        }
         if let Some(body) = &request.body {
             sent = sent.header(CONTENT_TYPE, "application/json").body(body.clone());
         }

@@ -236,6 +236,28 @@ fn few_headers_are_kept_and_no_signature() {
 }
 
 #[test]
+fn a_trace_is_taken_in_when_it_is_well_formed_and_refuses_nothing_when_not() {
+    const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let check = |sent: &[&str], taken: Option<&str>| {
+        let headers: Vec<(&str, &str)> = sent.iter().map(|trace| ("Traceparent", *trace)).collect();
+        let delivery = delivered(&github(), "", &headers, PROMOTE);
+        assert_eq!(delivery.trace().map(|trace| trace.to_string()).as_deref(), taken, "{sent:?}");
+        let kept = delivery.headers().iter().find(|(name, _)| name == "traceparent").map(|(_, value)| value.as_str());
+        assert_eq!(kept, taken, "{sent:?}");
+    };
+    check(&[], None);
+    check(&[TRACE], Some(TRACE));
+    check(&[&format!("01-{}-more", &TRACE[3..])], Some(TRACE));
+    check(&[TRACE, TRACE], None);
+    check(&["", TRACE], None);
+    check(&[&TRACE.to_uppercase()], None);
+    check(&[&format!("{TRACE} ")], None);
+    let token = receiver(Scheme::token("traceparent"), &[TRACE]);
+    let delivery = delivered(&token, "", &[], PROMOTE);
+    assert_eq!((delivery.trace(), delivery.headers()), (None, &[][..]), "a token is not kept");
+}
+
+#[test]
 fn a_delivery_is_what_was_sent() {
     let receiver = github();
     let headers = receiver.verifier().sign(None, NOW, PROMOTE.as_bytes()).unwrap();

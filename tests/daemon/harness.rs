@@ -225,6 +225,10 @@ impl Ready {
         word.unwrap_or_else(|| panic!("no {of} in {:?}", self.line)).to_owned()
     }
 
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
     fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -283,7 +287,13 @@ impl Daemon {
     }
 
     pub fn log(&self) -> String {
-        self.ready.log.lock().unwrap().clone()
+        self.ready.log()
+    }
+
+    /// The log, also when the daemon is gone.
+    pub fn log_of(&self) -> impl Fn() -> String + use<> {
+        let log = Arc::clone(&self.ready.log);
+        move || log.lock().unwrap().clone()
     }
 
     /// Posts a signed body: the status and the answer.

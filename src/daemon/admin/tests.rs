@@ -30,6 +30,7 @@ impl Bench {
         let store = Store::open(&folder.path().join("store.db"), 16).await.unwrap();
         let dead = dead_job(&store).await;
         let admin = Admin {
+            metrics: Metrics::new(store.counts(), NOW),
             store,
             clock: Clock::simulated(NOW),
             wake: Arc::new(Notify::new()),
@@ -135,7 +136,7 @@ async fn only_who_names_this_machine_is_let_in() {
     let bench = Bench::new().await;
     let tcp = bench.serve();
     let check = async |host: &str, expected: u16| {
-        for path in ["/healthz", "/readyz", "/api/v1/deliveries", "/api/v1/jobs/1"] {
+        for path in ["/healthz", "/readyz", "/metrics", "/api/v1/deliveries", "/api/v1/jobs/1"] {
             assert_eq!(tcp.get(path, &[("Host", host)]).await, expected, "{host} {path}");
         }
     };
@@ -163,7 +164,7 @@ async fn where_there_is_a_token_nobody_is_let_in_without_it() {
     let right = format!("Bearer {TOKEN}");
     let longer = format!("{right}x");
     let bare = TOKEN.to_owned();
-    for path in ["/api/v1/deliveries", "/api/v1/jobs/1", "/api/v1/deliveries/1"] {
+    for path in ["/metrics", "/api/v1/deliveries", "/api/v1/jobs/1", "/api/v1/deliveries/1"] {
         assert_eq!(tcp.get(path, &[]).await, 403, "{path}");
         for wrong in ["Bearer ", "Bearer a token", &longer, &bare, ""] {
             assert_eq!(tcp.get(path, &[("Authorization", wrong)]).await, 403, "{path} {wrong}");
@@ -182,7 +183,9 @@ async fn the_tcp_side_changes_nothing() {
         assert_eq!(tcp.ask(method.clone(), &retry, &[]).await, 404, "{method}");
     }
     for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-        for path in ["/api/v1/jobs", "/api/v1/jobs/1", "/api/v1/deliveries", "/api/v1/deliveries/1", "/readyz"] {
+        for path in
+            ["/api/v1/jobs", "/api/v1/jobs/1", "/api/v1/deliveries", "/api/v1/deliveries/1", "/readyz", "/metrics"]
+        {
             assert_eq!(tcp.ask(method.clone(), path, &[]).await, 405, "{method} {path}");
         }
     }
@@ -211,6 +214,26 @@ async fn a_retry_over_the_socket_is_written_down_with_who_asked() {
     assert_eq!((status, answer["error"].as_str()), (409, Some("conflict")));
     let uid = rustix::process::getuid().as_raw();
     assert_eq!(bench.audit(), [format!("{uid} retry job {} mended", bench.dead)], "what was refused is not in it");
+}
+
+#[tokio::test]
+async fn the_figures_are_what_prometheus_reads() {
+    let bench = Bench::new().await;
+    let tcp = bench.serve();
+    let there = client().build().unwrap().get(format!("{}/metrics", tcp.url)).send().await.unwrap();
+    assert_eq!(there.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let by_socket = bench.serve_socket().get("http://scanrelay/metrics").send().await.unwrap();
+    for text in [there.text().await.unwrap(), by_socket.text().await.unwrap()] {
+        for line in [
+            "# TYPE scanrelay_jobs gauge",
+            "scanrelay_jobs{queue=\"plugin:alpha\",state=\"dead\"} 1",
+            "scanrelay_jobs_dead 1",
+            "# TYPE scanrelay_verdicts_total counter",
+            "scanrelay_verdicts_total{verdict=\"error\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
 }
 
 #[tokio::test]

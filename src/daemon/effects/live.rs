@@ -130,6 +130,7 @@ impl Live {
             work_root: surroundings.work_root.clone(),
             invocation,
             body: job.body.clone(),
+            trace: job.trace,
             artifact: fetched.map(|fetched| fetched.path().to_owned()),
         }
     }

@@ -88,7 +88,7 @@ impl Peer {
     }
 
     async fn ask(&self, job: &Job, request: &Request) -> Result<Answer, Outcome> {
-        let answer = self.writeback.send(request).await;
+        let answer = self.writeback.send(request, job.trace).await;
         let answer = answer
             .map_err(|unreachable| Outcome::Unreachable { reason: unreachable.to_string(), retry_after: None })?;
         self.look_at(job, &answer);

@@ -27,6 +27,7 @@ fn job(phase: Phase, attempts: u32, deferrals: u32) -> Job {
         tell: None,
         event: Event::new(EventKind::ScanRequest, "verta"),
         body: bytes::Bytes::new(),
+        trace: None,
     }
 }
 

@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
-use scanrelay::Secret;
 use scanrelay::plugin::{Invocation, PluginKind, Severity, Status, Verdict, printable};
+use scanrelay::{Secret, TraceParent};
 use tokio::sync::watch;
 
 use super::workdir::Workdir;
@@ -45,6 +45,8 @@ pub struct Spec {
     pub invocation: Invocation,
     /// The raw payload.
     pub body: Bytes,
+    /// The trace that the run belongs to, with this attempt as the parent of what the plugin does.
+    pub trace: Option<TraceParent>,
     /// A folder of this run's own with the model's files. It is moved into the working directory, so it stands on the
     /// same file system as `work_root`.
     pub artifact: Option<PathBuf>,
@@ -94,6 +96,10 @@ impl Spec {
         command.env("SCANRELAY_EVENT", workdir.event());
         command.env("SCANRELAY_ARTIFACT", workdir.artifact());
         command.env("SCANRELAY_RESULT", workdir.result());
+        // Parsed and written anew: nothing else of the header passes.
+        if let Some(trace) = self.trace {
+            command.env("TRACEPARENT", trace.to_string());
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -51,6 +51,7 @@ impl Stage {
             work_root: root.path().join("work"),
             invocation: Invocation::new(run, "sample", Event::new(EventKind::ScanRequest, "verta")),
             body: Bytes::from_static(b"{\"raw\":true}"),
+            trace: None,
             artifact: None,
         };
         Self { root, store, spec }

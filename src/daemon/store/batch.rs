@@ -97,7 +97,7 @@ pub(super) fn transact(
     let committed = begin(connection).and_then(|()| {
         let batch = Batch { connection, memory: RefCell::new(memory) };
         if members.iter_mut().all(|member| member.run(&batch)) {
-            return finish(&batch);
+            return finish(&batch, members.len());
         }
         rollback(&batch);
         if let [_] = members[..] {
@@ -107,7 +107,7 @@ pub(super) fn transact(
         for member in &mut members {
             fenced(&batch, member.as_mut())?;
         }
-        finish(&batch)
+        finish(&batch, members.len())
     });
     let committed = committed.map_err(|error| error.to_string());
     let mut committed_only = Vec::new();
@@ -125,12 +125,12 @@ fn begin(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.statement("begin immediate")?.execute([]).map(drop)
 }
 
-fn finish(batch: &Batch<'_>) -> Result<(), rusqlite::Error> {
+fn finish(batch: &Batch<'_>, members: usize) -> Result<(), rusqlite::Error> {
     let written = batch.memory().write(batch);
     // A full disk makes SQLite roll everything back by itself, and COMMIT then says that there is no transaction.
     let ended = written.and_then(|()| batch.statement("commit")?.execute([]).map(drop));
     match ended {
-        Ok(()) => batch.memory().keep_batch(),
+        Ok(()) => batch.memory().keep_batch(members),
         Err(_) => rollback(batch),
     }
     ended

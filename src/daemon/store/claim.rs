@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rusqlite::{Connection, Row, params};
 use scanrelay::event::Payload;
-use scanrelay::{Event, Timestamp};
+use scanrelay::{Event, Timestamp, TraceParent};
 
 use super::statement::Statements as _;
 use super::{Store, StoreError};
@@ -101,7 +101,7 @@ fn claim_queue(
 
 fn load(connection: &Connection, id: i64, store: &str) -> Result<Job, StoreError> {
     let mut statement = connection.statement(
-        "select job.*, delivery.event, delivery.body from job join delivery on delivery.id = job.delivery where job.id = +?1",
+        "select job.*, delivery.event, delivery.body, delivery.headers from job join delivery on delivery.id = job.delivery where job.id = +?1",
     )?;
     let mut rows = statement.query([id])?;
     match rows.next()? {
@@ -118,6 +118,7 @@ fn job(row: &Row<'_>, store: &str) -> Result<Job, StoreError> {
     let tell: Option<String> = row.get("tell")?;
     let event: String = row.get("event")?;
     let body: Vec<u8> = row.get("body")?;
+    let trace = trace(row.get_ref("headers")?.as_str().map_err(rusqlite::Error::from)?)?;
     let mut event: Event = serde_json::from_str(&event)?;
     event.raw = Payload::from_body(&body);
     Ok(Job {
@@ -134,5 +135,16 @@ fn job(row: &Row<'_>, store: &str) -> Result<Job, StoreError> {
         tell: tell.map(|text| serde_json::from_str(&text)).transpose()?,
         event,
         body: Bytes::from(body),
+        trace,
     })
+}
+
+/// Out of the headers that are kept.
+fn trace(headers: &str) -> Result<Option<TraceParent>, StoreError> {
+    if !headers.contains(TraceParent::HEADER) {
+        return Ok(None);
+    }
+    let headers: Vec<(String, String)> = serde_json::from_str(headers)?;
+    let found = headers.iter().find(|(name, _)| name == TraceParent::HEADER);
+    Ok(found.and_then(|(_, value)| TraceParent::parse(value.as_bytes())))
 }

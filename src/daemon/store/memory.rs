@@ -4,9 +4,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
-use super::statement::Statements as _;
 use rusqlite::{Connection, params};
+use scanrelay::plugin::Verdict;
+
+use super::counts::Counts;
+use super::statement::Statements as _;
 
 /// Of a dedupe key and its registry; part of a digest, so it spreads as it is.
 pub(super) type Fingerprint = u64;
@@ -19,6 +23,7 @@ pub(super) struct Memory {
     seen: HashMap<Fingerprint, i64, BuildHasherDefault<AsItIs>>,
     /// How to take back what the batch changed, oldest first.
     undo: Vec<Undo>,
+    counts: Arc<Counts>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -31,6 +36,8 @@ enum Undo {
     Opened(String),
     Closed(String),
     Seen(Fingerprint, Option<i64>),
+    /// Counted when the batch is committed, so there is nothing to take back.
+    Settled(Verdict),
 }
 
 impl Memory {
@@ -103,9 +110,23 @@ impl Memory {
         self.undo.len()
     }
 
-    /// The batch is committed.
-    pub(super) fn keep_batch(&mut self) {
-        self.undo.clear();
+    pub(super) fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
+    }
+
+    /// A verdict was reached.
+    pub(super) fn settled(&mut self, verdict: Verdict) {
+        self.undo.push(Undo::Settled(verdict));
+    }
+
+    /// The batch of so many members is committed.
+    pub(super) fn keep_batch(&mut self, members: usize) {
+        self.counts.committed(members);
+        for undo in self.undo.drain(..) {
+            if let Undo::Settled(verdict) = undo {
+                self.counts.settled(verdict);
+            }
+        }
     }
 
     /// The batch is rolled back.
@@ -121,6 +142,7 @@ impl Memory {
                 Undo::Closed(registry) => self.count(&registry, 1),
                 Undo::Seen(fingerprint, Some(row)) => drop(self.seen.insert(fingerprint, row)),
                 Undo::Seen(fingerprint, None) => drop(self.seen.remove(&fingerprint)),
+                Undo::Settled(_) => {}
             }
         }
     }

@@ -219,7 +219,7 @@ impl Open {
 
     fn store_verdict(
         &self,
-        connection: &Connection,
+        connection: &Batch<'_>,
         verdict: Verdict,
         votes: &[Vote],
         now: Timestamp,
@@ -240,6 +240,7 @@ impl Open {
                 self.plan.configuration,
                 now.as_millis(),
             ])?;
+        connection.memory().settled(verdict);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 mod acts;
 mod batches;
 mod claiming;
+mod figures;
 mod file;
 mod intake;
 mod lanes;

@@ -10,14 +10,17 @@ use super::STORE_PAUSE;
 use crate::daemon::clock::Clock;
 use crate::daemon::effects::{Effect, Effects, Saved};
 use crate::daemon::job::{self, Ending, Job, Next, Outcome, Phase, Schedule};
+use crate::daemon::metrics::Metrics;
 use crate::daemon::running::InHand;
 use crate::daemon::store::{Attempt, Settled, Store, StoreError};
+use crate::daemon::trace;
 
 /// What an attempt is carried out with.
 pub(super) struct Work<E> {
     pub(super) store: Store,
     pub(super) effects: Arc<E>,
     pub(super) clock: Clock,
+    pub(super) metrics: Metrics,
     pub(super) schedule: Schedule,
     pub(super) in_hand: InHand,
     pub(super) wake: Arc<Notify>,
@@ -34,12 +37,17 @@ pub(super) struct Over {
 }
 
 impl<E: Effects> Work<E> {
-    pub(super) async fn carry_out(self, job: Job) {
+    pub(super) async fn carry_out(self, mut job: Job) {
+        // What the plugin and the registry hear of the trace is this attempt.
+        job.trace = job.trace.map(|trace| trace.child(trace::span()));
         let started = time::Instant::now();
-        let effect = match job::overdrawn(&job, &self.schedule) {
+        let overdrawn = job::overdrawn(&job, &self.schedule);
+        let ran = overdrawn.is_none();
+        let effect = match overdrawn {
             Some(reason) => Outcome::Refused(reason).into(),
             None => self.effect(&job).await,
         };
+        let took = started.elapsed();
         let Effect { outcome, log } = effect;
         let unreachable = matches!(outcome, Outcome::Unreachable { .. });
         let written = match &outcome {
@@ -47,13 +55,15 @@ impl<E: Effects> Work<E> {
             _ => Vec::new(),
         };
         let next = job::next(&job, outcome, self.clock.now(), &self.schedule);
-        tell_log(&job, &next, started.elapsed());
+        tell_log(&job, &next, took);
         let attempt = Attempt { result: in_words(&next), log, written };
         let stored = self.store.settle(&job, next.clone(), attempt.clone(), self.clock.now());
         // The claim for the free slot comes after the outcome in the writer's queue, and finds what follows from it.
         // Nobody listens any more in a drain.
         let _ = self.over.send(Over { queue: job.queue.clone(), phase: job.phase, unreachable });
-        self.settle(&job, next, attempt, stored.await).await;
+        if self.settle(&job, &next, attempt, stored.await).await {
+            self.metrics.settled(&job, &next, ran.then_some(took));
+        }
     }
 
     /// Lets it be done, and commits what the plugin saves meanwhile.
@@ -86,23 +96,25 @@ impl<E: Effects> Work<E> {
         }
     }
 
-    /// An outcome is worth waiting for the disk: what is not stored would be done again.
-    async fn settle(&self, job: &Job, next: Next, attempt: Attempt, stored: Result<Settled, StoreError>) {
+    /// An outcome is worth waiting for the disk: what is not stored would be done again. Whether it is stored.
+    async fn settle(&self, job: &Job, next: &Next, attempt: Attempt, stored: Result<Settled, StoreError>) -> bool {
         let mut stored = stored;
         loop {
             match stored {
-                Ok(Settled::Yes) => return,
+                Ok(Settled::Yes) => return true,
                 Ok(Settled::Lost) => {
-                    return warn!(job = job.id, delivery = job.delivery, "the lease was lost, the outcome is dropped");
+                    warn!(job = job.id, delivery = job.delivery, "the lease was lost, the outcome is dropped");
+                    return false;
                 }
                 Err(error @ StoreError::Unreadable(_)) => {
-                    return error!(job = job.id, %error, "the outcome could not be stored");
+                    error!(job = job.id, %error, "the outcome could not be stored");
+                    return false;
                 }
                 Err(error) => error!(job = job.id, %error, "the outcome could not be stored, trying again"),
             }
             tokio::select! {
                 () = time::sleep(STORE_PAUSE) => {}
-                () = self.in_hand.stop.cancelled() => return,
+                () = self.in_hand.stop.cancelled() => return false,
             }
             stored = self.store.settle(job, next.clone(), attempt.clone(), self.clock.now()).await;
             // The claim for its slot is long past.
@@ -126,25 +138,41 @@ fn in_words(next: &Next) -> String {
     }
 }
 
+/// One line for the attempt.
 fn tell_log(job: &Job, next: &Next, took: std::time::Duration) {
-    let (delivery, id, phase, name) = (job.delivery, job.id, job.phase.word(), job.name.as_str());
-    let (attempt, duration_ms) = (job.attempts, u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
-    let result = in_words(next);
+    let (delivery, id, phase, attempt) = (job.delivery, job.id, job.phase.word(), job.attempts);
+    let (registry, plugin) = (job.event.registry.as_str(), (job.phase == Phase::Run).then_some(job.name.as_str()));
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let trace_id = job.trace.map(|trace| trace.trace_id());
+    let (trace_id, result) = (trace_id.as_deref(), in_words(next));
     match next {
         Next::End(Ending::Dead { .. }) => {
             error!(
                 delivery,
                 job = id,
+                registry,
+                plugin,
                 phase,
-                name,
                 attempt,
                 duration_ms,
+                trace_id,
                 "{result}; after mending: scanrelay jobs retry {id}"
             );
         }
         Next::Retry { at, .. } => {
-            warn!(delivery, job = id, phase, name, attempt, duration_ms, due_at = at.as_millis(), "{result}");
+            warn!(
+                delivery,
+                job = id,
+                registry,
+                plugin,
+                phase,
+                attempt,
+                duration_ms,
+                trace_id,
+                due_at = at.as_millis(),
+                "{result}"
+            );
         }
-        _ => info!(delivery, job = id, phase, name, attempt, duration_ms, "{result}"),
+        _ => info!(delivery, job = id, registry, plugin, phase, attempt, duration_ms, trace_id, "{result}"),
     }
 }

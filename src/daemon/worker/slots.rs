@@ -89,7 +89,7 @@ impl Slots {
         queue.failures = if over.unreachable { queue.failures.saturating_add(1) } else { 0 };
         if queue.failures == self.probe_after {
             warn!(
-                queue = over.queue,
+                registry = over.queue.strip_prefix("registry:"),
                 failures = queue.failures,
                 "the registry keeps failing: probing it with one job at a time"
             );

@@ -48,7 +48,7 @@ fn writeback(target: &Target) -> Writeback {
 async fn send(script: &Script, change: impl FnOnce(&mut Target)) -> Result<Answer, Unreachable> {
     let mut target = target(&script.url());
     change(&mut target);
-    writeback(&target).send(&request()).await
+    writeback(&target).send(&request(), None).await
 }
 
 /// The request ends without an answer, for this reason, and the reason tells nothing else.
@@ -121,9 +121,21 @@ async fn silence_has_an_end() {
 }
 
 #[tokio::test]
+async fn a_request_names_the_trace_that_it_is_done_for() {
+    let mut script = Script::new([answer(200, "", "{}"), answer(200, "", "{}")]);
+    let trace = TraceParent::parse(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    let writeback = writeback(&target(&script.url()));
+    writeback.send(&request(), trace).await.unwrap();
+    let expected = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    assert_eq!(script.asked().await.header("traceparent"), Some(expected));
+    writeback.send(&request(), None).await.unwrap();
+    assert_eq!(script.asked().await.header("traceparent"), None);
+}
+
+#[tokio::test]
 async fn a_closed_port_is_named_by_its_cause_alone() {
     // Not one that was free a moment ago: another test may have it by now.
-    let Err(error) = writeback(&target("http://127.0.0.1:1")).send(&request()).await else {
+    let Err(error) = writeback(&target("http://127.0.0.1:1")).send(&request(), None).await else {
         panic!("somebody answered")
     };
     check_words(&error, "Connection refused (os error 111)");

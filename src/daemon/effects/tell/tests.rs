@@ -45,6 +45,7 @@ fn job(phase: Phase, event: Event, tell: Option<Told>) -> Job {
         tell,
         event,
         body: bytes::Bytes::new(),
+        trace: None,
     }
 }
 

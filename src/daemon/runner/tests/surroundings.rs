@@ -3,7 +3,11 @@
 use std::fs::File;
 use std::net::TcpListener;
 
+use scanrelay::TraceParent;
+
 use super::*;
+
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 /// Runs a program that is no shell and gives its log.
 async fn log_of(program: &str, args: &[&str], change: impl FnOnce(&mut Spec)) -> (Stage, String) {
@@ -23,6 +27,7 @@ async fn the_environment_is_the_contracts_and_no_other() {
     let (stage, log) = log_of("/usr/bin/env", &[], |spec| {
         spec.env =
             vec![("LANG".to_owned(), "de_DE.UTF-8".to_owned()), ("SCANRELAY_ATTEMPT".to_owned(), "9".to_owned())];
+        spec.trace = TraceParent::parse(TRACE.as_bytes());
     })
     .await;
     let workdir = stage.workdir();
@@ -38,6 +43,7 @@ async fn the_environment_is_the_contracts_and_no_other() {
         format!("SCANRELAY_RESULT={}", at("result")),
         format!("SCANRELAY_RUN_ID={}-7", stage.store),
         format!("TMPDIR={}", workdir.display()),
+        format!("TRACEPARENT={TRACE}"),
     ];
     expected.sort();
     let mut found: Vec<_> = log.lines().collect();

@@ -127,6 +127,7 @@ async fn nobody_is_told_yes_when_the_disk_refuses_and_nothing_more_is_written() 
     let opened = open::open(&path).unwrap();
     let cannot_be_flushed = std::fs::File::open("/dev/null").unwrap();
     let store = Store {
+        counts: opened.file.memory.counts(),
         writer: Writer::new(opened.file, cannot_be_flushed, 256),
         reader: Reader::new(opened.read),
         id: opened.id.into(),
