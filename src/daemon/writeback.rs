@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use base64ct::{Base64, Encoding as _};
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SERVER};
 use reqwest::redirect::Policy;
@@ -12,6 +13,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Method, Proxy, Response};
 use scanrelay::registry::{Exchange, Request};
 use scanrelay::{Secret, TraceParent};
 use url::Url;
+use zeroize::Zeroizing;
 
 /// `Retry-After` counts up to this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
@@ -27,7 +29,14 @@ pub struct Target {
     pub max_answer: usize,
     /// PEM of a private certificate authority; the system's are trusted otherwise.
     pub authority: Option<Vec<u8>>,
-    pub proxy: Option<Url>,
+    pub proxy: Option<Via>,
+}
+
+/// A forward proxy. To an https registry it carries what it cannot read.
+pub struct Via {
+    pub url: Url,
+    /// A user and a password.
+    pub login: Option<(String, Secret)>,
 }
 
 /// A client for one registry.
@@ -36,6 +45,7 @@ pub struct Writeback {
     base: String,
     headers: HeaderMap,
     max_answer: usize,
+    reasons: Reasons,
 }
 
 /// A request without a usable answer.
@@ -85,8 +95,12 @@ impl Target {
             client = client.tls_certs_only(certificates);
         }
         if let Some(proxy) = &self.proxy {
-            let proxy = Proxy::all(proxy.clone()).map_err(|_| self.bad("proxy is no proxy's URL".to_owned()))?;
-            client = client.proxy(proxy);
+            let mut through =
+                Proxy::all(proxy.url.clone()).map_err(|_| self.bad("proxy is no proxy's URL".to_owned()))?;
+            if let Some((user, password)) = &proxy.login {
+                through = through.custom_http_auth(basic(user, password));
+            }
+            client = client.proxy(through);
         }
         Ok(client)
     }
@@ -97,6 +111,11 @@ impl Target {
             Certificate::from_pem_bundle(pem).map_err(|_| self.bad("ca_file holds no PEM certificate".to_owned()))
         };
         self.authority.as_ref().map(read).transpose()
+    }
+
+    /// What to say of a request that got no answer.
+    pub fn reasons(&self) -> Reasons {
+        Reasons { name: self.name.clone(), proxied: self.proxy.is_some() }
     }
 
     pub fn bad(&self, cause: String) -> BadTarget {
@@ -122,6 +141,7 @@ impl Writeback {
             base: target.url.as_str().trim_end_matches('/').to_owned(),
             headers,
             max_answer: target.max_answer,
+            reasons: target.reasons(),
         })
     }
 
@@ -138,8 +158,11 @@ impl Writeback {
         if let Some(body) = &request.body {
             sent = sent.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
-        let answer = sent.send().await.map_err(|error| unreachable(words(&error)))?;
+        let answer = sent.send().await.map_err(|error| unreachable(self.reasons.words(&error)))?;
         let status = answer.status().as_u16();
+        if status == 407 {
+            return Err(unreachable(self.reasons.not_let_through()));
+        }
         let retry_after = retry_after(answer.headers());
         let server = answer.headers().get(SERVER).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = self.read(answer).await.map_err(unreachable)?;
@@ -162,6 +185,57 @@ impl Writeback {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
+}
+
+/// `Proxy-Authorization`, RFC 7617. Base64 is text that every header can carry.
+fn basic(user: &str, password: &Secret) -> HeaderValue {
+    let login = Zeroizing::new([user.as_bytes(), b":", password.expose()].concat());
+    let encoded = Zeroizing::new(format!("Basic {}", Base64::encode_string(&login)));
+    let mut value = HeaderValue::from_str(&encoded).unwrap_or(HeaderValue::from_static("Basic"));
+    value.set_sensitive(true);
+    value
+}
+
+/// Why a request got no answer, with the key to look at.
+pub struct Reasons {
+    name: String,
+    proxied: bool,
+}
+
+impl Reasons {
+    pub fn words(&self, error: &reqwest::Error) -> String {
+        let said = words(error);
+        if is_unknown_issuer(error) {
+            return format!(
+                "the certificate is of an authority that is not known here: set registries.{}.ca_file to its PEM",
+                self.name
+            );
+        }
+        if self.proxied && error.is_connect() {
+            return format!("{said} (through registries.{}.proxy)", self.name);
+        }
+        said
+    }
+
+    /// For a proxy's own answer, 407.
+    pub fn not_let_through(&self) -> String {
+        format!("the proxy does not let us through: check the user and password of registries.{}.proxy", self.name)
+    }
+}
+
+fn is_unknown_issuer(error: &reqwest::Error) -> bool {
+    matches!(tls_fault(error), Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)))
+}
+
+/// What TLS said, wherever it is. An I/O error stands for the one that it was made of, and `source` goes past that.
+fn tls_fault<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(found) = error.downcast_ref() {
+        return Some(found);
+    }
+    match error.downcast_ref::<std::io::Error>() {
+        Some(error) => tls_fault(error.get_ref()?),
+        None => tls_fault(error.source()?),
+    }
 }
 
 /// The last cause says what happened; the URL stays out, it may hold what a log should not.

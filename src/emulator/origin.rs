@@ -4,11 +4,16 @@ use actix_web::HttpRequest;
 use actix_web::http::header::HOST;
 use url::{Host, Url};
 
-/// `http://HOST:PORT`. The name is the caller's own, since a name and an address are two origins, as long as it means
-/// this machine; otherwise it is the address that is listened at.
+/// `http://HOST:PORT`, or `https:` where a TLS front says so. The name is the caller's own, since a name and an address are two
+/// origins, as long as it means this machine; otherwise it is the address that is listened at.
 pub fn of(request: &HttpRequest) -> String {
     let asked = request.headers().get(HOST).and_then(|host| host.to_str().ok()).and_then(loopback);
-    asked.unwrap_or_else(|| format!("http://{}", request.app_config().local_addr()))
+    let secure = request.headers().get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
+    match asked {
+        Some(asked) if secure => asked.replacen("http:", "https:", 1),
+        Some(asked) => asked,
+        None => format!("http://{}", request.app_config().local_addr()),
+    }
 }
 
 /// The origin of a `HOST:PORT` that means this machine and nothing else.

@@ -35,7 +35,15 @@ pub struct RawServer {
     pub read_timeout: Option<Span>,
     pub keep_alive: Option<Span>,
     pub public_url: Option<String>,
+    pub tls: Option<RawTls>,
     pub insecure_plaintext: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawTls {
+    pub certificate: PathBuf,
+    pub key: RawSecret,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -43,6 +51,7 @@ pub struct RawServer {
 pub struct RawAdmin {
     pub bind: Option<SocketAddr>,
     pub token: Option<RawSecret>,
+    pub tls: Option<RawTls>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -98,7 +107,7 @@ pub struct RawRegistry {
     pub timeout: Option<Span>,
     pub confirm: Option<bool>,
     pub ca_file: Option<PathBuf>,
-    pub proxy: Option<String>,
+    pub proxy: Option<RawProxy>,
     #[serde(default)]
     pub insecure_http: bool,
     #[serde(default)]
@@ -111,6 +120,21 @@ pub struct RawCredentials {
     pub email: String,
     pub developer_key: RawSecret,
     pub organization: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "it is neither \"http://HOST:PORT\" nor { url = \"…\", user = \"…\", password = … }")]
+pub enum RawProxy {
+    Url(String),
+    Login(RawLogin),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawLogin {
+    pub url: String,
+    pub user: String,
+    pub password: RawSecret,
 }
 
 #[derive(Debug, Deserialize)]

@@ -11,8 +11,8 @@ use scanrelay::{Scheme, Secret, Verifier};
 use url::{Host, Url};
 
 use super::error::Fault;
-use super::raw::{RawCustom, RawRegistry, RawScheme, RawWebhook, RawWriteBack};
-use super::secrets::RawSecret;
+use super::raw::{RawCustom, RawLogin, RawProxy, RawRegistry, RawScheme, RawWebhook, RawWriteBack};
+use super::secrets::{RawSecret, warn_of_readers};
 use super::{Source, files, limits, plugins};
 
 /// A registry as it is configured.
@@ -31,7 +31,14 @@ pub struct Peer {
     pub confirm: bool,
     /// PEM of a private certificate authority.
     pub authority: Option<Vec<u8>>,
-    pub proxy: Option<Url>,
+    pub proxy: Option<Proxy>,
+}
+
+/// A forward proxy, and who we are to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proxy {
+    pub url: Url,
+    pub login: Option<(String, Secret)>,
 }
 
 const KINDS: [&str; 8] = ["verta", "comet", "mlflow", "databricks", "huggingface", "wandb", "github", "generic"];
@@ -83,10 +90,7 @@ fn registry(name: String, raw: RawRegistry, source: &Source, warnings: &mut Vec<
     verta.write_back = write_back(raw.write_back, &format!("{key}.write_back"))?;
     let authority =
         raw.ca_file.map(|path| authority(&source.folder.join(path), &format!("{key}.ca_file"))).transpose()?;
-    let proxy = raw.proxy.map(|text| match Url::parse(&text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
-        _ => Err(Fault::at(format!("{key}.proxy"), "it is no http or https address")),
-    });
+    let proxy = raw.proxy.map(|raw| proxy(raw, &format!("{key}.proxy"), source, warnings)).transpose()?;
     Ok(Peer {
         registry: Registry::Verta(verta),
         probe: raw.webhook.probe,
@@ -96,7 +100,7 @@ fn registry(name: String, raw: RawRegistry, source: &Source, warnings: &mut Vec<
         timeout: limits::span(&format!("{key}.timeout"), raw.timeout, 30, 1, 600)?,
         confirm: raw.confirm.unwrap_or(true),
         authority,
-        proxy: proxy.transpose()?,
+        proxy,
         name,
     })
 }
@@ -126,6 +130,34 @@ fn url(text: &str, insecure_http: bool, key: &str) -> Result<Url, Fault> {
         }
         other => Err(Fault::at(key, format!("{other} is no scheme for a registry: use https"))),
     }
+}
+
+fn proxy(raw: RawProxy, key: &str, source: &Source, warnings: &mut Vec<String>) -> Result<Proxy, Fault> {
+    let (url, login) = match raw {
+        RawProxy::Url(url) => (url, None),
+        RawProxy::Login(RawLogin { url, user, password }) => (url, Some((user, password))),
+    };
+    let url = match Url::parse(&url) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => url,
+        _ => return Err(Fault::at(key, "it is no http or https address: write http://HOST:PORT")),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Fault::at(
+            key,
+            "a user or password does not stand in an address: write { url = \"http://HOST:PORT\", user = \"NAME\", password = { file = \"PATH\" } }",
+        ));
+    }
+    let login = login.map(|(user, password)| {
+        if user.contains(':') || user.chars().any(char::is_control) {
+            return Err(Fault::at(format!("{key}.user"), "a user's name at a proxy has no colon"));
+        }
+        let secret = password.resolve(&format!("{key}.password"), source)?;
+        if let RawSecret::File(path) = &password {
+            warn_of_readers(&source.folder.join(path), warnings);
+        }
+        Ok((user, secret))
+    });
+    Ok(Proxy { url, login: login.transpose()? })
 }
 
 fn verifier(raw: &RawWebhook, key: &str, source: &Source, warnings: &mut Vec<String>) -> Result<Verifier, Fault> {
@@ -269,10 +301,4 @@ fn write_back(raw: RawWriteBack, key: &str) -> Result<WriteBack, Fault> {
 
 fn authority(path: &Path, key: &str) -> Result<Vec<u8>, Fault> {
     files::read_private(path).map_err(|cause| Fault::at(key, cause))
-}
-
-fn warn_of_readers(path: &std::path::Path, warnings: &mut Vec<String>) {
-    if files::read_by_others(path) {
-        warnings.push(format!("{0} holds a secret and may be read by others: chmod go-r {0}", path.display()));
-    }
 }

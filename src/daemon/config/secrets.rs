@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use scanrelay::Secret;
 use serde::Deserialize;
@@ -107,4 +107,11 @@ pub fn resolve_all(
     source: &Source,
 ) -> Result<Vec<(String, Secret)>, Fault> {
     secrets.iter().map(|(name, raw)| Ok((name.clone(), raw.resolve(&format!("{key}.{name}"), source)?))).collect()
+}
+
+/// Says so where others than its owner may read it.
+pub fn warn_of_readers(path: &Path, warnings: &mut Vec<String>) {
+    if files::read_by_others(path) {
+        warnings.push(format!("{0} holds a secret and may be read by others: chmod go-r {0}", path.display()));
+    }
 }

@@ -18,7 +18,7 @@ use crate::daemon::fetch::Fetched;
 use crate::daemon::job::{Job, Outcome, Phase};
 use crate::daemon::runner::{self, End, Note, Output, Spec, Word};
 use crate::daemon::running::Tail;
-use crate::daemon::writeback::{BadTarget, Target, Writeback};
+use crate::daemon::writeback::{BadTarget, Target, Via, Writeback};
 
 /// What a plugin said and nobody has read yet: a plugin waits when more of it must be kept.
 const NOTES: usize = 16;
@@ -64,7 +64,10 @@ impl Live {
                         timeout: peer.timeout,
                         max_answer: config.limits.answer,
                         authority: peer.authority.clone(),
-                        proxy: peer.proxy.clone(),
+                        proxy: peer
+                            .proxy
+                            .as_ref()
+                            .map(|proxy| Via { url: proxy.url.clone(), login: proxy.login.clone() }),
                     };
                     let files = Files::new(&target, &config.fetch, &config.store.work)?;
                     let peer = Peer::new(peer.registry.clone(), Writeback::new(&target)?, peer.confirm);

@@ -14,7 +14,7 @@ use url::{Host, ParseError, Url};
 use super::tree::{Tree, Writing};
 use super::{Failure, shown};
 use crate::daemon::address::Reach;
-use crate::daemon::writeback::{BadTarget, Target, plain_client, words};
+use crate::daemon::writeback::{BadTarget, Reasons, Target, plain_client, words};
 
 const MOST_REDIRECTS: u32 = 3;
 /// Bytes that are written at a time.
@@ -30,6 +30,7 @@ pub(super) struct Web {
     secure: Client,
     /// To elsewhere, in clear: only to what the configuration names.
     clear: Client,
+    reasons: Reasons,
 }
 
 impl Web {
@@ -52,6 +53,7 @@ impl Web {
             secure: elsewhere(true)?,
             clear: elsewhere(false)?,
             reach,
+            reasons: target.reasons(),
         })
     }
 
@@ -70,7 +72,7 @@ impl Web {
         tree.has_room(answer.content_length().unwrap_or(0))?;
         let mut writing = tree.write(source.name, source.extension.as_deref())?;
         let mut block = BytesMut::with_capacity(BLOCK);
-        while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(&from, &error))? {
+        while let Some(chunk) = answer.chunk().await.map_err(|error| self.unreachable(&from, &error))? {
             writing.has_room((block.len() + chunk.len()) as u64)?;
             block.extend_from_slice(&chunk);
             if block.len() >= BLOCK {
@@ -92,6 +94,7 @@ impl Web {
                     let next = location.and_then(|location| url.join(location).ok());
                     url = next.ok_or_else(|| Failure::Never(format!("{from} redirects to what is no address")))?;
                 }
+                407 => return Err(Failure::Later(self.reasons.not_let_through())),
                 // The signature of an address runs out; another attempt gets another address.
                 status @ (401 | 403 | 408 | 425 | 429 | 500..=599) => {
                     return Err(Failure::Later(format!("{from} answered {status}")));
@@ -108,13 +111,24 @@ impl Web {
         let from = url.origin().ascii_serialization();
         let send = |headers: HeaderMap| async {
             let sent = client.get(url.clone()).header(ACCEPT_ENCODING, "identity").headers(headers).send();
-            sent.await.map_err(|error| unreachable(&from, &error))
+            sent.await.map_err(|error| self.unreachable(&from, &error))
         };
         let answer = send(HeaderMap::new()).await?;
         if matches!(answer.status().as_u16(), 401 | 403) && self.is_own(url) {
             return send(self.credentials.clone()).await;
         }
         Ok(answer)
+    }
+
+    fn unreachable(&self, from: &str, error: &reqwest::Error) -> Failure {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+        while let Some(at) = cause {
+            if let Some(forbidden) = at.downcast_ref::<Forbidden>() {
+                return Failure::Never(forbidden.to_string());
+            }
+            cause = at.source();
+        }
+        Failure::Later(format!("{from}: {}", self.reasons.words(error)))
     }
 
     fn is_own(&self, url: &Url) -> bool {
@@ -190,15 +204,4 @@ impl Resolve for Resolver {
             Ok(Box::new(good.into_iter()) as Addrs)
         })
     }
-}
-
-fn unreachable(from: &str, error: &reqwest::Error) -> Failure {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(at) = cause {
-        if let Some(forbidden) = at.downcast_ref::<Forbidden>() {
-            return Failure::Never(forbidden.to_string());
-        }
-        cause = at.source();
-    }
-    Failure::Later(format!("{from}: {}", words(error)))
 }
