@@ -104,7 +104,7 @@ impl Key {
 pub(super) fn forget(batch: &Batch<'_>, now: Timestamp) -> Result<usize, StoreError> {
     let forgotten: Vec<(i64, String, Vec<u8>)> = batch
         .statement(
-            "delete from dedupe where id in (select id from dedupe order by id limit ?2) and forget_at <= ?1
+            "delete from dedupe where id in (select id from dedupe order by id limit +?2) and forget_at <= ?1
              returning id, registry, key",
         )?
         .query_map(params![now.as_millis(), FORGOTTEN], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
