@@ -122,7 +122,12 @@ pub type Outcome = Result<(), Failure>;
 
 /// The checked configuration.
 pub fn configuration(file: &Path) -> Result<Config, Failure> {
-    Config::load(file, environment()).map_err(|error| Failure::Wrong(error.to_string()))
+    read(file).map_err(Failure::Wrong)
+}
+
+/// The checked configuration, or what is wrong with it.
+fn read(file: &Path) -> Result<Config, String> {
+    Config::load(file, environment()).map_err(|error| error.to_string())
 }
 
 /// The way to what the daemon of that configuration knows.

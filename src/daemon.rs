@@ -4,12 +4,14 @@ mod address;
 mod admin;
 mod clock;
 mod config;
+mod current;
 mod effects;
 mod fetch;
 mod job;
 mod listeners;
 mod metrics;
 mod rejections;
+mod reload;
 mod retention;
 mod route;
 mod runner;
@@ -18,8 +20,10 @@ mod server;
 mod service;
 #[cfg(test)]
 mod simulation;
+mod snapshot;
 mod start;
 mod store;
+mod tls;
 mod trace;
 mod trial;
 mod verdict;
@@ -27,9 +31,11 @@ mod worker;
 mod writeback;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use actix_web::dev::{Server, ServerHandle};
 use anyhow::{Result, anyhow};
+use tokio::signal::unix::Signal;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -50,6 +56,7 @@ pub use store::{
 };
 pub use trial::{Trial, Tried};
 
+use reload::{Read, Reload};
 use service::Pulse;
 
 /// A daemon at work.
@@ -62,6 +69,8 @@ pub struct Daemon {
     stop_working: CancellationToken,
     pulse: Pulse,
     manager: Manager,
+    reload: Reload,
+    asked: Option<(Signal, Arc<Read>)>,
 }
 
 impl Daemon {
@@ -74,6 +83,11 @@ impl Daemon {
         self
     }
 
+    /// From now on the configuration is read again whenever `asked` says so.
+    pub fn reloading(self, asked: Signal, read: impl Fn() -> Result<Config, String> + Send + Sync + 'static) -> Self {
+        Self { asked: Some((asked, Arc::new(read))), ..self }
+    }
+
     /// Works until `shutdown`, then drains: stops accepting, finishes open requests, claims nothing more, and waits for
     /// running jobs as long as `limits.shutdown_grace` allows. An error says which part of it ended on its own.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<()> {
@@ -81,6 +95,13 @@ impl Daemon {
             let attending = self.pulse.clone().attend(self.manager.clone(), self.stop_working.clone());
             AbortOnDropHandle::new(tokio::spawn(attending))
         });
+        let (reload, asked, manager, pulse) = (self.reload, self.asked, self.manager.clone(), self.pulse.clone());
+        let reloading = AbortOnDropHandle::new(tokio::spawn(async move {
+            match asked {
+                Some((asked, read)) => reload.attend(asked, read, manager, pulse).await,
+                None => reload.idle().await,
+            }
+        }));
         let broken = tokio::select! {
             () = shutdown.cancelled() => None,
             ended = &mut self.worker => Some(anyhow!("the worker ended on its own: {ended:?}")),
@@ -89,6 +110,7 @@ impl Daemon {
             ended = &mut self.socket.task => Some(anyhow!("the admin socket ended on its own: {ended:?}")),
         };
         self.stop_working.cancel();
+        drop(reloading);
         self.manager.stopping();
         let worker_done = async {
             if !self.worker.is_finished() {

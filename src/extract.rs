@@ -205,23 +205,29 @@ impl FromRequest for Webhook {
         let payload = payload.take();
         Box::pin(async move {
             let intake = request.app_data::<web::Data<Intake>>().ok_or(WebhookError::NoIntake)?;
-            let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-            let mut caller = Caller::new(headers);
-            if let Some(peer) = request.peer_addr() {
-                caller = caller.with_peer(peer.ip());
-            }
-            let body = match intake.body(request.headers(), payload).await {
-                Ok(body) => body,
-                Err(error) => return Err(intake.refuse(error, &caller, None, (intake.clock)())),
-            };
-            let now = (intake.clock)();
-            let received = intake.receiver.verify_at(&caller, body.clone(), now);
-            received.map(Self).map_err(|error| intake.refuse(error.into(), &caller, Some(&body), now))
+            intake.receive(&request, payload).await
         })
     }
 }
 
 impl Intake {
+    /// What the extractor does. For an extractor of your own that finds the intake by the request, as where registries come
+    /// and go while the service runs.
+    pub async fn receive(&self, request: &HttpRequest, payload: Payload) -> Result<Webhook, WebhookError> {
+        let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let mut caller = Caller::new(headers);
+        if let Some(peer) = request.peer_addr() {
+            caller = caller.with_peer(peer.ip());
+        }
+        let body = match self.body(request.headers(), payload).await {
+            Ok(body) => body,
+            Err(error) => return Err(self.refuse(error, &caller, None, (self.clock)())),
+        };
+        let now = (self.clock)();
+        let received = self.receiver.verify_at(&caller, body.clone(), now);
+        received.map(Webhook).map_err(|error| self.refuse(error.into(), &caller, Some(&body), now))
+    }
+
     async fn body(&self, headers: &HeaderMap, payload: Payload) -> Result<Bytes, WebhookError> {
         check_head(headers, self.max_body)?;
         rt::time::timeout(self.read_timeout, read(payload, self.max_body))

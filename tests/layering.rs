@@ -74,6 +74,8 @@ const SQL: &str = "rusqlite";
 /// The daemon. What a room does not know is as much a promise as what it does.
 const DAEMON: &[Room] = &[
     room("clock", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
+    // A pointer, to whatever it is.
+    room("current", &[], PURE),
     room("running", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("verdict", &[], PURE),
     room("trace", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
@@ -117,21 +119,54 @@ const DAEMON: &[Room] = &[
     room("metrics", &["job", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::net"]),
     room(
         "worker",
-        &["clock", "effects", "job", "metrics", "running", "store", "trace"],
+        &["clock", "current", "effects", "job", "metrics", "running", "store", "trace"],
         &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"],
     ),
     // One plugin once, without a registry.
     room("trial", &["clock", "config", "effects", "runner"], &[HTTP, WEB, SQL, PROCESS, CHILD]),
-    room("config", &["address", "verdict"], &["tokio", HTTP, WEB, SQL, CHILD]),
+    room("config", &["address", "clock", "verdict"], &["tokio", HTTP, WEB, SQL, CHILD]),
     room("route", &["config", "job"], PURE),
+    room("tls", &[], PURE),
     // Stores and wakes, and never runs anything.
     room("rejections", &[], &["tokio", HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
-    room("server", &["clock", "job", "metrics", "rejections", "store"], &[HTTP, SQL, PROCESS, CHILD, "std::fs"]),
-    room("admin", &["clock", "metrics", "rejections", "running", "server", "store"], &[HTTP, SQL, PROCESS, CHILD]),
+    room(
+        "server",
+        &["clock", "current", "job", "metrics", "rejections", "store", "tls"],
+        &[HTTP, SQL, PROCESS, CHILD, "std::fs"],
+    ),
+    room(
+        "admin",
+        &["clock", "current", "metrics", "rejections", "running", "server", "store", "tls"],
+        &[HTTP, SQL, PROCESS, CHILD],
+    ),
     room("retention", &["clock", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("listeners", &["config"], &[HTTP, WEB, SQL, PROCESS, CHILD]),
     // Words to systemd, and what they rest on.
     room("service", &["running", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
+    // From the settings to what each room works by.
+    room(
+        "snapshot",
+        &[
+            "admin",
+            "clock",
+            "config",
+            "effects",
+            "job",
+            "metrics",
+            "rejections",
+            "route",
+            "server",
+            "store",
+            "worker",
+            "writeback",
+        ],
+        &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"],
+    ),
+    room(
+        "reload",
+        &["clock", "config", "current", "retention", "service", "snapshot", "store"],
+        &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"],
+    ),
     // Joins all of it, and does none of it.
     room(
         "start",
@@ -139,17 +174,16 @@ const DAEMON: &[Room] = &[
             "admin",
             "clock",
             "config",
-            "effects",
-            "job",
+            "current",
             "listeners",
             "metrics",
             "rejections",
-            "retention",
+            "reload",
             "running",
-            "route",
             "runner",
             "server",
             "service",
+            "snapshot",
             "store",
             "worker",
             "daemon",
@@ -176,6 +210,7 @@ const EXPOSED: &[(&str, &str)] = &[
     ("src/signature/scheme.rs", "to make a MAC's key, and to see whether a header can carry the token"),
     ("src/signature/verify.rs", "to compare a token in constant time"),
     ("src/daemon/admin.rs", "to compare the admin token in constant time"),
+    ("src/daemon/config/tls.rs", "to read the private key of a certificate"),
     ("src/daemon/runner/mask.rs", "to find it in a run's log and mask it there"),
     ("src/daemon/runner/spec.rs", "to put it into the one plugin's environment that names it"),
     ("src/daemon/writeback.rs", "to send it in a header that is marked as sensitive"),

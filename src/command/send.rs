@@ -1,6 +1,7 @@
 //! `scanrelay send`: a delivery signed as the registry would sign it.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,6 +28,9 @@ pub struct Arguments {
     /// Where to post, if not to the daemon of this configuration.
     #[arg(long)]
     url: Option<String>,
+    /// The certificate authority of an https address (PEM), if the system does not know it.
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// The signed id, for schemes that have one. Without it, a new one is made.
     #[arg(long)]
     id: Option<String>,
@@ -34,8 +38,8 @@ pub struct Arguments {
 
 pub async fn run(file: &Path, arguments: Arguments) -> Outcome {
     let config = configuration(file)?;
-    let url = match &arguments.url {
-        Some(url) => url.clone(),
+    let (url, resolved) = match &arguments.url {
+        Some(url) => (url.clone(), None),
         None => intake(&config, &arguments.registry)?,
     };
     let peer = config.registries.get(&arguments.registry).ok_or_else(|| {
@@ -52,13 +56,10 @@ pub async fn run(file: &Path, arguments: Arguments) -> Outcome {
         .verifier
         .sign(Some(&id), now, &body)
         .map_err(|error| Failure::Wrong(format!("registries.{}.webhook: {error}", peer.name)))?;
-    let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build().map_err(anyhow::Error::from)?;
+    let client = client(arguments.ca_file.as_deref(), resolved)?;
     let request = client.post(&url).header("Content-Type", "application/json").body(body);
     let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
-    let answer = request.send().await.map_err(|error| {
-        let why = if error.is_connect() { "nobody listens there: start scanrelay serve" } else { "no answer" };
-        Failure::Failed(format!("{url}: {why}"))
-    })?;
+    let answer = request.send().await.map_err(|error| Failure::Failed(format!("{url}: {}", no_answer(&error))))?;
     let status = answer.status();
     let answer: Value = answer.json().await.unwrap_or(Value::Null);
     match (status.as_u16(), answer["delivery"].as_str()) {
@@ -71,11 +72,59 @@ pub async fn run(file: &Path, arguments: Arguments) -> Outcome {
     }
 }
 
-fn intake(config: &Config, registry: &str) -> Result<String, Failure> {
-    if config.server.bind.port() == 0 {
+/// A host's name, and where it is.
+type Resolved = (String, SocketAddr);
+
+/// The intake of that configuration. With TLS its certificate is for the name by which registries call it, wherever it is.
+fn intake(config: &Config, registry: &str) -> Result<(String, Option<Resolved>), Failure> {
+    let server = &config.server;
+    let bind = server.bind;
+    if bind.port() == 0 {
         return Err(Failure::Wrong("server.bind takes any free port: say which with --url".to_owned()));
     }
-    Ok(format!("http://{}/hooks/{registry}", config.server.bind))
+    if server.tls.is_none() {
+        return Ok((format!("http://{bind}/hooks/{registry}"), None));
+    }
+    let name = server.public_url.as_ref().filter(|url| url.scheme() == "https").and_then(|url| url.host_str());
+    Ok(match name {
+        Some(name) => (format!("https://{name}:{}/hooks/{registry}", bind.port()), Some((name.to_owned(), bind))),
+        None => (format!("https://{bind}/hooks/{registry}"), None),
+    })
+}
+
+fn client(ca_file: Option<&Path>, resolved: Option<Resolved>) -> Result<reqwest::Client, Failure> {
+    let mut client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT);
+    if let Some((name, address)) = resolved {
+        client = client.resolve(&name, address);
+    }
+    if let Some(file) = ca_file {
+        let wrong = |cause: String| Failure::Wrong(format!("--ca-file {}: {cause}", file.display()));
+        let pem = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+        let found = reqwest::Certificate::from_pem_bundle(&pem).unwrap_or_default();
+        if found.is_empty() {
+            return Err(wrong("it holds no certificate in PEM".to_owned()));
+        }
+        client = client.tls_certs_merge(found);
+    }
+    Ok(client.build().map_err(anyhow::Error::from)?)
+}
+
+/// Why nobody answered, from the last cause up.
+fn no_answer(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let refused =
+        cause.downcast_ref().is_some_and(|error: &std::io::Error| error.kind() == ErrorKind::ConnectionRefused);
+    match cause.to_string() {
+        _ if refused => "nobody listens there: start scanrelay serve".to_owned(),
+        said if said.contains("UnknownIssuer") => {
+            "its certificate is of an authority that is not known here: name its PEM with --ca-file".to_owned()
+        }
+        said if error.is_connect() => format!("no connection: {said}"),
+        _ => "no answer".to_owned(),
+    }
 }
 
 pub(super) fn body(file: &Path) -> Result<Vec<u8>, Failure> {

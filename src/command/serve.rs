@@ -18,6 +18,9 @@ pub fn handed() -> Result<Handed, Failure> {
 
 pub async fn run(config: &Path, handed: Handed) -> Outcome {
     daemon::harden()?;
+    // Caught from here on: by default it would end the daemon.
+    let hangups = signal(SignalKind::hangup())?;
+    let file = config.to_owned();
     let config = super::configuration(config)?;
     for warning in &config.warnings {
         warn!("{warning}");
@@ -31,6 +34,7 @@ pub async fn run(config: &Path, handed: Handed) -> Outcome {
     let daemon = daemon::start(config, listeners).await?;
     line(&format!("ready intake={intake} admin={admin}"))?;
     let daemon = daemon.under(Manager::of(&super::environment())).await;
+    let daemon = daemon.reloading(hangups, move || super::read(&file));
     Ok(daemon.run(shutdown).await?)
 }
 

@@ -13,6 +13,7 @@ use actix_web::guard::Guard;
 use actix_web::http::header::HOST;
 use actix_web::web::{self, Data, Path, Query, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer, guard};
+use rustls::sign::CertifiedKey;
 use scanrelay::Secret;
 use serde::Serialize;
 use serde_json::json;
@@ -21,11 +22,13 @@ use tokio::sync::Notify;
 use tracing::error;
 
 use super::clock::Clock;
+use super::current::View;
 use super::metrics::{MEDIA_TYPE, Metrics};
 use super::rejections::Rejections;
 use super::running::Running;
 use super::server::{RouteOf, not_found, refuse_method};
 use super::store::{Filter, Store, StoreError};
+use super::tls;
 
 /// What the admin side works with.
 #[derive(Clone)]
@@ -35,14 +38,21 @@ pub struct Admin {
     pub wake: Arc<Notify>,
     /// What is being worked on, to be cancelled or listened to.
     pub running: Running,
+    pub rejections: Rejections,
+    pub metrics: Metrics,
+    pub terms: View<Terms>,
+}
+
+/// What a request is answered by. A reload makes others.
+pub struct Terms {
     /// The configured queues, for the status.
     pub queues: Vec<String>,
     /// For deliveries that took no route when they came.
     pub route: Arc<RouteOf>,
-    pub rejections: Rejections,
-    pub metrics: Metrics,
     /// Asked for as `Authorization: Bearer …` where the listener is not loopback.
     pub token: Option<Secret>,
+    /// Shown to who connects. Whether there is one stays as it was at the start.
+    pub certificate: Option<Arc<CertifiedKey>>,
 }
 
 /// Who is on the other end of the socket.
@@ -51,9 +61,9 @@ struct Uid(u32);
 
 /// Serves the read-only side.
 pub fn serve(admin: &Admin, listener: std::net::TcpListener) -> std::io::Result<Server> {
-    let admin = admin.clone();
+    let (admin, terms) = (admin.clone(), admin.terms.clone());
     let server = HttpServer::new(move || {
-        let checked = Checked { token: admin.token.clone() };
+        let checked = Checked { terms: admin.terms.clone() };
         App::new()
             .app_data(Data::new(admin.clone()))
             .service(web::scope("").guard(checked).configure(reads).default_service(web::to(|| async { not_found() })))
@@ -64,7 +74,12 @@ pub fn serve(admin: &Admin, listener: std::net::TcpListener) -> std::io::Result<
                 }))
             }))
     });
-    Ok(server.workers(1).max_connections(64).disable_signals().shutdown_timeout(1).listen(listener)?.run())
+    let server = server.workers(1).max_connections(64).disable_signals().shutdown_timeout(1);
+    if terms.now().certificate.is_none() {
+        return Ok(server.listen(listener)?.run());
+    }
+    let acceptor = tls::acceptor(move || terms.now().certificate.clone()).map_err(std::io::Error::other)?;
+    Ok(server.listen_rustls_0_23(listener, acceptor)?.run())
 }
 
 /// Serves the socket, which only its owner can open.
@@ -114,12 +129,12 @@ async fn ready(admin: Data<Admin>) -> HttpResponse {
 }
 
 async fn metrics(admin: Data<Admin>) -> HttpResponse {
-    let text = admin.metrics.scrape(&admin.store, &admin.queues, admin.clock.now()).await;
+    let text = admin.metrics.scrape(&admin.store, &admin.terms.now().queues, admin.clock.now()).await;
     HttpResponse::Ok().content_type(MEDIA_TYPE).body(text)
 }
 
 async fn status(admin: Data<Admin>) -> HttpResponse {
-    answer(admin.store.status(admin.queues.clone()).await.map(Some))
+    answer(admin.store.status(admin.terms.now().queues.clone()).await.map(Some))
 }
 
 async fn deliveries(admin: Data<Admin>, filter: Query<Filter>) -> HttpResponse {
@@ -198,13 +213,13 @@ fn failed(error: &StoreError) -> HttpResponse {
 /// Lets in who names this machine in `Host` (a page in a browser can be made to call loopback under another name), and
 /// who has the token where there is one.
 struct Checked {
-    token: Option<Secret>,
+    terms: View<Terms>,
 }
 
 impl Guard for Checked {
     fn check(&self, context: &guard::GuardContext<'_>) -> bool {
         let headers = context.head().headers();
-        if let Some(token) = &self.token {
+        if let Some(token) = &self.terms.now().token {
             let given =
                 headers.get("authorization").map(actix_web::http::header::HeaderValue::as_bytes).unwrap_or_default();
             return given.strip_prefix(b"Bearer ").is_some_and(|given| given.ct_eq(token.expose()).into());

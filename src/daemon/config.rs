@@ -6,18 +6,21 @@ mod error;
 mod explain;
 mod fetch;
 mod files;
+mod kept;
 mod limits;
 mod plugins;
 mod raw;
 mod registries;
 mod routes;
 mod secrets;
+mod tls;
 mod units;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use config::{File, FileFormat};
+use scanrelay::{Scheme, Timestamp};
 use sha2::{Digest, Sha256};
 
 pub use catalog::{Catalog, Found};
@@ -28,6 +31,7 @@ pub use plugins::{Output, Plugin};
 pub use registries::Peer;
 pub use routes::Route;
 
+use super::clock::Clock;
 use error::{Fault, nearest};
 use raw::Raw;
 
@@ -65,9 +69,16 @@ pub struct Source {
     pub folder: PathBuf,
     /// Where the plugins are that were installed with the program. They are looked for there last.
     pub installed: Option<PathBuf>,
+    /// By which certificates are looked at.
+    pub now: Timestamp,
 }
 
 impl Source {
+    /// A folder and nothing else.
+    fn bare(folder: PathBuf) -> Self {
+        Self { environment: BTreeMap::new(), folder, installed: None, now: Timestamp::default() }
+    }
+
     /// `PATH` for plugins.
     fn path(&self) -> String {
         self.environment.get("PATH").cloned().unwrap_or_else(|| DEFAULT_PATH.to_owned())
@@ -90,7 +101,7 @@ impl Config {
 
     /// A verifier that stands in no file: a scheme as the configuration would have it, and the file of its secret.
     pub fn verifier_of(scheme: &str, secret: &Path) -> Result<scanrelay::Verifier, String> {
-        let source = Source { environment: BTreeMap::new(), folder: PathBuf::new(), installed: None };
+        let source = Source::bare(PathBuf::new());
         registries::verifier_of(scheme, secret, &source).map_err(|fault| fault.to_string())
     }
 
@@ -103,8 +114,8 @@ impl Config {
         let mut warnings = Vec::new();
         let digest = base16ct::lower::encode_string(&Sha256::digest(format!("{raw:?}")));
         let path = source.path();
-        let server = limits::server(raw.server, &raw.registries)?;
-        let admin = limits::admin(raw.admin, source)?;
+        let server = limits::server(raw.server, source, &mut warnings)?;
+        let admin = limits::admin(raw.admin, source, &mut warnings)?;
         let store = limits::store(raw.store, source)?;
         let retention = limits::retention(&raw.retention)?;
         let limits = limits::limits(&raw.limits)?;
@@ -114,7 +125,7 @@ impl Config {
         let named: Vec<String> = raw.routes.iter().flat_map(raw::RawRoute::plugins).cloned().collect();
         let plugins = plugins::plugins(raw.plugins, &named, &folders, &path, source)?;
         let routes = routes::routes(raw.routes, &registries, &plugins)?;
-        Ok(Self {
+        let config = Self {
             server,
             admin,
             store,
@@ -128,7 +139,35 @@ impl Config {
             digest,
             path,
             lang: "C.UTF-8".to_owned(),
-        })
+        };
+        config.check_listeners()?;
+        Ok(config)
+    }
+
+    /// What may be read on the way goes over loopback, or somebody has said that it may be read.
+    fn check_listeners(&self) -> Result<(), Fault> {
+        let bind = self.server.bind;
+        let token = self.registries.values().find(|peer| matches!(peer.verifier.scheme(), Scheme::Token(_)));
+        if let Some(peer) = token
+            && !bind.ip().is_loopback()
+            && self.server.tls.is_none()
+            && !self.server.insecure_plaintext
+        {
+            return Err(Fault::at(
+                format!("registries.{}.webhook.scheme", peer.name),
+                format!(
+                    "a token on {bind} can be read on the way: set server.tls, bind to loopback behind a TLS proxy, or set server.insecure_plaintext = true"
+                ),
+            ));
+        }
+        if self.admin.token.is_none() && !self.admin.bind.ip().is_loopback() {
+            let bind = self.admin.bind;
+            return Err(Fault::at(
+                "admin.bind",
+                format!("{bind} is not loopback: set admin.token, or bind to 127.0.0.1"),
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -139,7 +178,7 @@ pub fn span(text: &str) -> Option<std::time::Duration> {
 
 impl Default for Config {
     fn default() -> Self {
-        let source = Source { environment: BTreeMap::new(), folder: "/etc/scanrelay".into(), installed: None };
+        let source = Source::bare("/etc/scanrelay".into());
         Self::checked(Raw::default(), &source).unwrap_or_else(|fault| panic!("the defaults are at fault: {fault}"))
     }
 }
@@ -154,7 +193,7 @@ fn read<T>(
         let text = String::from_utf8(bytes).map_err(|_| Fault::at("", "it is not UTF-8"))?;
         let absolute = std::path::absolute(file).map_err(|error| Fault::at("", error.to_string()))?;
         let folder = absolute.parent().unwrap_or(Path::new("/")).to_owned();
-        let source = Source { environment, folder, installed: plugins::installed() };
+        let source = Source { environment, folder, installed: plugins::installed(), now: Clock::system().wall() };
         checked(raw(&text, &source)?, &source)
     };
     read().map_err(|fault: Fault| fault.in_file(file))

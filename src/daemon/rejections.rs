@@ -1,6 +1,6 @@
 //! The last refused requests of each registry, in memory: what came, and why it was refused. Nothing here accepts anything.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,8 +24,6 @@ pub struct Rejections(Arc<Inner>);
 struct Inner {
     /// Ids of one run of the daemon are no ids of the next.
     run: i64,
-    /// Registries whose sender is to be learned.
-    probed: BTreeSet<String>,
     kept: Mutex<Kept>,
 }
 
@@ -38,6 +36,8 @@ struct Kept {
 struct Rejection {
     row: RejectionRow,
     request: Option<SavedRequest>,
+    /// Whether its registry's sender was to be learned.
+    probed: bool,
 }
 
 /// A refused request, for listings. Names of headers, never a value.
@@ -66,7 +66,7 @@ pub enum NotSaved {
     #[error("there is no rejection {0} any more: see scanrelay rejections")]
     Unknown(String),
     #[error(
-        "the request of rejection {0} was not kept: set registries.{1}.webhook.probe = true, start anew and have it sent again"
+        "the request of rejection {0} was not kept: set registries.{1}.webhook.probe = true, systemctl reload scanrelay, and have it sent again"
     )]
     NotProbed(String, String),
     #[error("the request of rejection {0} was not kept: it was not read whole, or is longer than 64 KiB")]
@@ -74,16 +74,14 @@ pub enum NotSaved {
 }
 
 impl Rejections {
-    /// `started` tells the ids of this run from those of another. The requests of `probed` registries are kept themselves.
-    pub fn new(started: Timestamp, probed: impl IntoIterator<Item = String>) -> Self {
-        let inner = Inner { run: started.as_secs(), probed: probed.into_iter().collect(), kept: Mutex::default() };
-        Self(Arc::new(inner))
+    /// `started` tells the ids of this run from those of another.
+    pub fn new(started: Timestamp) -> Self {
+        Self(Arc::new(Inner { run: started.as_secs(), kept: Mutex::default() }))
     }
 
-    /// Takes note: the id under which it is found.
-    pub fn note(&self, refused: &Refused<'_>) -> String {
+    /// Takes note: the id under which it is found. The request itself is kept where its sender is to be learned (`probed`).
+    pub fn note(&self, refused: &Refused<'_>, probed: bool) -> String {
         let registry = refused.receiver.name();
-        let probed = self.0.probed.contains(registry);
         let request = refused.body.filter(|body| probed && weight(refused, body) <= LONGEST).map(|body| {
             // What is kept is bounded, so what it costs to probe it is, too.
             (SavedRequest::of(refused.caller, body, refused.at), finding(refused, body))
@@ -113,7 +111,7 @@ impl Rejections {
         if last.len() >= KEPT {
             last.pop_front();
         }
-        last.push_back(Rejection { row, request });
+        last.push_back(Rejection { row, request, probed });
         drop(kept);
         warn!(rejection = id, registry, reason, finding, "refused");
         id
@@ -137,7 +135,7 @@ impl Rejections {
         let registry = &rejection.row.registry;
         match &rejection.request {
             Some(request) => Ok(request.to_http(&format!("/hooks/{registry}"))),
-            None if self.0.probed.contains(registry) => Err(NotSaved::TooLong(id.to_owned())),
+            None if rejection.probed => Err(NotSaved::TooLong(id.to_owned())),
             None => Err(NotSaved::NotProbed(id.to_owned(), registry.clone())),
         }
     }

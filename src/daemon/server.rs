@@ -1,13 +1,17 @@
 //! The intake: verifies, stores, wakes the worker, answers. It never runs anything.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_web::dev::{Payload, Server};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER};
-use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpResponse, HttpServer};
-use scanrelay::extract::{Intake as Gate, Webhook};
+use actix_web::web::{self, Data, Path, ServiceConfig};
+use actix_web::{App, FromRequest, HttpRequest, HttpResponse, HttpServer, ResponseError};
+use futures_util::future::LocalBoxFuture;
+use rustls::sign::CertifiedKey;
+use scanrelay::extract::{Intake as Gate, Webhook, WebhookError};
 use scanrelay::{Delivery, Event, Receiver};
 use serde_json::json;
 use tokio::sync::Notify;
@@ -15,10 +19,12 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
+use super::current::View;
 use super::job::plan::Plan;
 use super::metrics::{self, Metrics, Result as Became};
 use super::rejections::Rejections;
 use super::store::{Bounds, Inserted, Intake, Store, StoreError};
+use super::tls;
 
 /// A sender that was answered 503 comes back after this long. Below 60 s, since MLflow does not renew its timestamps.
 const RETRY_AFTER_SECONDS: &str = "30";
@@ -32,27 +38,71 @@ pub struct Front {
     pub store: Store,
     pub clock: Clock,
     pub wake: Arc<Notify>,
-    pub bounds: Bounds,
-    pub receivers: Vec<Arc<Receiver>>,
-    pub route: Arc<RouteOf>,
-    pub rejections: Rejections,
-    pub metrics: Metrics,
+    pub terms: View<Terms>,
     pub limits: IntakeLimits,
 }
 
-/// The bounds of a request and of all connections.
+/// What a request is taken in by. A reload makes others, for the requests that come then.
+pub struct Terms {
+    /// By registry.
+    pub doors: BTreeMap<String, Arc<Door>>,
+    pub route: Arc<RouteOf>,
+    pub bounds: Bounds,
+    /// Shown to who connects. Whether there is one stays as it was at the start.
+    pub certificate: Option<Arc<CertifiedKey>>,
+}
+
+/// The bounds of all connections, which hold as long as the listener.
 #[derive(Clone, Copy, Debug)]
 pub struct IntakeLimits {
-    pub max_body: usize,
     pub max_connections: usize,
     pub header_timeout: Duration,
-    pub read_timeout: Duration,
     pub keep_alive: Duration,
+    /// Open requests are finished by the drain, which has a bound of its own.
+    pub drain_timeout: Duration,
+}
+
+/// The bounds of a request's body.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimits {
+    pub max: usize,
+    pub timeout: Duration,
+}
+
+/// Where one registry's deliveries come in.
+pub struct Door {
+    gate: Gate,
+    counters: metrics::Intake,
+}
+
+impl Door {
+    /// Requests that are refused are counted and noted, and kept themselves, if the registry is `probed`.
+    pub fn new(
+        receiver: Receiver,
+        body: BodyLimits,
+        clock: Clock,
+        (rejections, probed): (&Rejections, bool),
+        metrics: &Metrics,
+    ) -> Self {
+        let rejections = rejections.clone();
+        let counters = metrics.intake(receiver.name());
+        let counted = counters.clone();
+        let gate = Gate::new(Arc::new(receiver))
+            .with_max_body(body.max)
+            .with_read_timeout(body.timeout)
+            .with_clock(move || clock.wall())
+            .with_refused(move |refused| {
+                counted.refused(refused.error);
+                Some(rejections.note(refused, probed))
+            });
+        Self { gate, counters }
+    }
 }
 
 /// Serves the intake on a bound listener.
 pub fn serve(front: &Front, listener: std::net::TcpListener) -> std::io::Result<Server> {
     let limits = front.limits;
+    let terms = front.terms.clone();
     let front = front.clone();
     let server = HttpServer::new(move || App::new().configure(routes(&front)))
         .workers(2)
@@ -60,56 +110,100 @@ pub fn serve(front: &Front, listener: std::net::TcpListener) -> std::io::Result<
         .client_request_timeout(limits.header_timeout)
         .keep_alive(limits.keep_alive)
         .disable_signals()
-        // Open requests are finished by the drain, which has a bound of its own.
-        .shutdown_timeout(limits.read_timeout.as_secs().max(1))
-        .listen(listener)?;
-    Ok(server.run())
+        .shutdown_timeout(limits.drain_timeout.as_secs().max(1))
+        // A handshake is a connection like another: it has its time, and no bound of its own.
+        .tls_handshake_timeout(limits.header_timeout)
+        .max_connection_rate(limits.max_connections);
+    if terms.now().certificate.is_none() {
+        return Ok(server.listen(listener)?.run());
+    }
+    let acceptor = tls::acceptor(move || terms.now().certificate.clone()).map_err(std::io::Error::other)?;
+    Ok(server.listen_rustls_0_23(listener, acceptor)?.run())
 }
 
-/// One resource per registry, so that an unknown name is 404 before anything else is looked at.
+/// One resource for all registries: which there are is looked up anew for each request, and an unknown name is 404 before
+/// anything else is looked at.
 pub fn routes(front: &Front) -> impl FnOnce(&mut ServiceConfig) + use<> {
     let front = front.clone();
     move |config| {
-        for receiver in &front.receivers {
-            let clock = front.clock;
-            let rejections = front.rejections.clone();
-            let counters = front.metrics.intake(receiver.name());
-            let counted = counters.clone();
-            let gate = Gate::new(Arc::clone(receiver))
-                .with_max_body(front.limits.max_body)
-                .with_read_timeout(front.limits.read_timeout)
-                .with_clock(move || clock.wall())
-                .with_refused(move |refused| {
-                    counted.refused(refused.error);
-                    Some(rejections.note(refused))
-                });
-            config.service(
-                web::resource(format!("/hooks/{}", receiver.name()))
-                    .app_data(Data::new(gate))
-                    .app_data(Data::new(front.clone()))
-                    .app_data(Data::new(counters))
+        config
+            .app_data(Data::new(front))
+            .service(
+                web::resource("/hooks/{registry}")
                     .route(web::post().to(receive))
-                    .default_service(web::to(|| async { refuse_method("POST") })),
-            );
-        }
-        config.service(
-            web::resource("/healthz")
-                .route(web::get().to(|| async { HttpResponse::Ok().json(json!({ "status": "ok" })) }))
-                .default_service(web::to(|| async { refuse_method("GET") })),
-        );
-        config.default_service(web::to(|| async { not_found() }));
+                    .default_service(web::to(refuse_at_a_registry)),
+            )
+            .service(
+                web::resource("/healthz")
+                    .route(web::get().to(|| async { HttpResponse::Ok().json(json!({ "status": "ok" })) }))
+                    .default_service(web::to(|| async { refuse_method("GET") })),
+            )
+            .default_service(web::to(|| async { not_found() }));
     }
 }
 
-async fn receive(front: Data<Front>, counters: Data<metrics::Intake>, Webhook(delivery): Webhook) -> HttpResponse {
+async fn refuse_at_a_registry(front: Data<Front>, registry: Path<String>) -> HttpResponse {
+    if front.terms.now().doors.contains_key(registry.as_str()) { refuse_method("POST") } else { not_found() }
+}
+
+/// A verified delivery, and what it was let in by: a reload that comes in between changes nothing for it.
+struct Admitted {
+    delivery: Delivery,
+    door: Arc<Door>,
+    terms: Arc<Terms>,
+}
+
+/// Why a request was not let in.
+#[derive(Debug, thiserror::Error)]
+enum NotAdmitted {
+    #[error("there is no registry of that name")]
+    NoRegistry,
+    #[error(transparent)]
+    NoDelivery(#[from] WebhookError),
+}
+
+impl ResponseError for NotAdmitted {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::NoRegistry => StatusCode::NOT_FOUND,
+            Self::NoDelivery(error) => error.status_code(),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        match self {
+            Self::NoRegistry => not_found(),
+            Self::NoDelivery(error) => error.error_response(),
+        }
+    }
+}
+
+impl FromRequest for Admitted {
+    type Error = NotAdmitted;
+    type Future = LocalBoxFuture<'static, Result<Self, NotAdmitted>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let front = request.app_data::<Data<Front>>().ok_or(WebhookError::NoIntake)?;
+            let terms = front.terms.now();
+            let door = terms.doors.get(request.match_info().query("registry")).ok_or(NotAdmitted::NoRegistry)?;
+            let Webhook(delivery) = door.gate.receive(&request, payload).await?;
+            Ok(Self { delivery, door: Arc::clone(door), terms })
+        })
+    }
+}
+
+async fn receive(front: Data<Front>, Admitted { delivery, door, terms }: Admitted) -> HttpResponse {
     let verified = Instant::now();
-    let plan = (front.route)(delivery.event());
+    let counters = &door.counters;
+    let plan = (terms.route)(delivery.event());
     let (registry, kind, subject) = named(&delivery);
     let trace_id = delivery.trace().map(|trace| trace.trace_id());
     let trace_id = trace_id.as_deref();
     let ignored = plan.as_ref().err().cloned();
     let now = front.clock.now();
-    let inserted = front.store.insert(Intake { delivery, plan }, front.bounds, now).await;
+    let inserted = front.store.insert(Intake { delivery, plan }, terms.bounds, now).await;
     let duration_ms = u64::try_from(verified.elapsed().as_millis()).unwrap_or(u64::MAX);
     match inserted {
         Ok(Inserted::New(id)) => {

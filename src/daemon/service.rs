@@ -36,6 +36,8 @@ pub struct Pulse {
     pub wake: Arc<Notify>,
     /// Goes up at every turn of the worker's loop.
     pub turns: watch::Receiver<u64>,
+    /// What else a person has to know.
+    pub notice: watch::Receiver<Option<String>>,
 }
 
 impl Pulse {
@@ -43,7 +45,8 @@ impl Pulse {
     pub async fn status(&self) -> Option<String> {
         let tally = time::timeout(STATUS_PAUSE, self.store.tally()).await.ok()?.ok()?;
         let (open, running, dead) = (tally.open, self.running.count(), tally.dead);
-        Some(format!("{open} deliveries open, {running} jobs running, {dead} jobs dead"))
+        let notice = self.notice.borrow().as_ref().map_or_else(String::new, |notice| format!("; {notice}"));
+        Some(format!("{open} deliveries open, {running} jobs running, {dead} jobs dead{notice}"))
     }
 
     /// Tells the manager how things stand, and that we are alive, until it is dropped. From `draining` on there is no

@@ -3,7 +3,7 @@
 
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +16,16 @@ use tokio::{task, time};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
+use super::current::View;
 use super::job::Schedule;
 use super::job::plan::Plan;
 use super::metrics::Metrics;
 use super::rejections::Rejections;
 use super::running::Running;
-use super::server::{self, Front, IntakeLimits};
+use super::server::{self, BodyLimits, Door, Front, IntakeLimits};
 use super::store::{Bounds, Filter, Store, StoreError};
 use super::verdict::Policy;
-use super::worker::{Limits, Worker};
+use super::worker::{Limits, Terms, Worker};
 use world::World;
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -39,10 +40,10 @@ const RUNS_PER_PLUGIN: u32 = 3;
 const REQUESTS: u32 = 4;
 const LEASE: Duration = Duration::from_mins(30);
 
-fn receiver() -> Arc<Receiver> {
+fn receiver() -> Receiver {
     let secret = Secret::new("a secret of the simulation").unwrap();
     let verifier = Verifier::new(Scheme::github(), vec![secret], Verifier::DEFAULT_TOLERANCE).unwrap();
-    Arc::new(Receiver::new("verta", Registry::Verta(Verta::default()), verifier))
+    Receiver::new("verta", Registry::Verta(Verta::default()), verifier)
 }
 
 fn route(event: &Event) -> Result<Plan, String> {
@@ -67,21 +68,25 @@ fn route(event: &Event) -> Result<Plan, String> {
 }
 
 fn front(store: &Store, clock: Clock, wake: &Arc<Notify>) -> Front {
+    let body = BodyLimits { max: 65536, timeout: Duration::from_secs(5) };
+    let rejections = Rejections::new(Timestamp::default());
+    let metrics = Metrics::new(store.counts(), clock.wall());
+    let door = Door::new(receiver(), body, clock, (&rejections, false), &metrics);
     Front {
         store: store.clone(),
         clock,
         wake: Arc::clone(wake),
-        bounds: Bounds { pending: 1000, pending_per_registry: 1000 },
-        receivers: vec![receiver()],
-        route: Arc::new(route),
-        rejections: Rejections::new(Timestamp::default(), []),
-        metrics: Metrics::new(store.counts(), clock.wall()),
+        terms: View::from(server::Terms {
+            doors: [("verta".to_owned(), Arc::new(door))].into(),
+            route: Arc::new(route),
+            bounds: Bounds { pending: 1000, pending_per_registry: 1000 },
+            certificate: None,
+        }),
         limits: IntakeLimits {
-            max_body: 65536,
             max_connections: 10,
             header_timeout: Duration::from_secs(5),
-            read_timeout: Duration::from_secs(5),
             keep_alive: Duration::from_secs(5),
+            drain_timeout: Duration::from_secs(5),
         },
     }
 }
@@ -90,20 +95,23 @@ fn worker(store: &Store, clock: Clock, wake: &Arc<Notify>, world: &Arc<World>) -
     let plugins = ["alpha", "beta", "gamma", "deploy", "notify"];
     Worker {
         store: store.clone(),
-        effects: Arc::clone(world),
         clock,
         wake: Arc::clone(wake),
         running: Running::default(),
         turns: watch::Sender::default(),
         metrics: Metrics::new(store.counts(), clock.wall()),
-        schedule: SCHEDULE,
-        limits: Limits {
-            runs: RUNS,
-            plugins: plugins.map(|name| (name.to_owned(), (RUNS_PER_PLUGIN, LEASE))).into(),
-            registries: BTreeMap::from([("verta".to_owned(), (REQUESTS, LEASE))]),
-            probe_after: 5,
-        },
-        shutdown_grace: Duration::from_secs(15),
+        terms: View::from(Terms {
+            effects: Arc::clone(world),
+            schedule: SCHEDULE,
+            limits: Limits {
+                runs: RUNS,
+                plugins: plugins.map(|name| (name.to_owned(), (RUNS_PER_PLUGIN, LEASE))).into(),
+                registries: BTreeMap::from([("verta".to_owned(), (REQUESTS, LEASE))]),
+                probe_after: 5,
+                gone: BTreeSet::new(),
+            },
+            shutdown_grace: Duration::from_secs(15),
+        }),
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
+use super::current::View;
 use super::effects::Effects;
 use super::job::Schedule;
 use super::metrics::Metrics;
@@ -30,7 +31,6 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// Everything that a worker works with.
 pub struct Worker<E> {
     pub store: Store,
-    pub effects: Arc<E>,
     pub clock: Clock,
     /// Told when something new is due.
     pub wake: Arc<Notify>,
@@ -39,6 +39,12 @@ pub struct Worker<E> {
     /// Goes up at every turn of the loop, for whoever asks whether it still turns.
     pub turns: watch::Sender<u64>,
     pub metrics: Metrics,
+    pub terms: View<Terms<E>>,
+}
+
+/// What jobs are worked on by. A reload makes others, and wakes the worker: they are for the jobs that are claimed then.
+pub struct Terms<E> {
+    pub effects: Arc<E>,
     pub schedule: Schedule,
     pub limits: Limits,
     /// How long running jobs may go on after the shutdown began.
@@ -48,21 +54,27 @@ pub struct Worker<E> {
 impl<E: Effects> Worker<E> {
     /// Works until `shutdown`, then waits for running jobs, then stops them.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut slots = Slots::new(&self.limits, &self.known_queues().await);
+        let mut terms = self.terms.now();
+        let mut slots = Slots::new(&terms.limits, &self.known_queues().await);
         let mut running: JoinSet<()> = JoinSet::new();
         let (over, mut freed) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         while !shutdown.is_cancelled() {
+            let now = self.terms.now();
+            if !Arc::ptr_eq(&now, &terms) {
+                slots.apply(&now.limits);
+                terms = now;
+            }
             let pause = match self.store.claim(slots.wants(), slots.free_runs(), self.clock.now()).await {
                 Ok(Claimed { jobs, next_due }) => {
                     for job in jobs {
                         slots.take(&job);
                         let work = Work {
                             store: self.store.clone(),
-                            effects: Arc::clone(&self.effects),
+                            effects: Arc::clone(&terms.effects),
                             clock: self.clock,
                             metrics: self.metrics.clone(),
-                            schedule: self.schedule,
+                            schedule: terms.schedule,
                             in_hand: self.running.begin(job.id, &stop),
                             wake: Arc::clone(&self.wake),
                             over: over.clone(),
@@ -106,11 +118,12 @@ impl<E: Effects> Worker<E> {
     }
 
     async fn drain(&self, mut running: JoinSet<()>, stop: &CancellationToken) {
+        let grace = self.terms.now().shutdown_grace;
         if !running.is_empty() {
-            info!(running = running.len(), grace = ?self.shutdown_grace, "waiting for running jobs");
+            info!(running = running.len(), ?grace, "waiting for running jobs");
         }
         let all_ended = async { while running.join_next().await.is_some() {} };
-        if time::timeout(self.shutdown_grace, all_ended).await.is_err() {
+        if time::timeout(grace, all_ended).await.is_err() {
             warn!(
                 running = running.len(),
                 "stopping jobs that did not end in time; they are due again at the next start"

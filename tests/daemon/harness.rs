@@ -256,6 +256,14 @@ impl Daemon {
         Self::start_with(site, &[])
     }
 
+    /// On another configuration than the site's own.
+    pub fn start_as(site: &Site, configuration: &str) -> Self {
+        let mut serve = site.command(&["--log", "debug", "serve"]);
+        site.write("scanrelay.toml", configuration, 0o600);
+        let ready = Ready::start(&mut serve);
+        Self { intake: ready.address("intake"), admin: ready.address("admin"), ready }
+    }
+
     /// With settings of the environment.
     pub fn start_with(site: &Site, environment: &[(&str, &str)]) -> Self {
         let mut serve = site.command(&["--log", "debug", "serve"]);
@@ -296,6 +304,18 @@ impl Daemon {
         move || log.lock().unwrap().clone()
     }
 
+    /// Gives it that configuration and waits until it has looked at it: what it said, if it took it.
+    pub async fn reload(&self, site: &Site, configuration: &str) -> Result<(), String> {
+        site.write("scanrelay.toml", configuration, 0o600);
+        let said =
+            |log: &str| log.lines().filter(|line| reloaded(line).is_some()).map(str::to_owned).collect::<Vec<_>>();
+        let before = said(&self.log()).len();
+        self.signal("HUP");
+        let all = until("the reload", || async { said(&self.log()) }, |said| said.len() > before).await;
+        let last = all.last().unwrap();
+        if reloaded(last) == Some(true) { Ok(()) } else { Err(last.clone()) }
+    }
+
     /// Posts a signed body: the status and the answer.
     pub async fn deliver(&self, body: &[u8]) -> (u16, Value) {
         let signed = sign(body);
@@ -314,6 +334,14 @@ impl Daemon {
     pub async fn get(&self, path: &str) -> (u16, Value) {
         answered(client().get(format!("http://{}{path}", self.admin)).send().await.unwrap()).await
     }
+}
+
+/// Whether a line of the log says that the configuration was reloaded, or that it was not.
+pub fn reloaded(line: &str) -> Option<bool> {
+    if line.contains("the configuration was reloaded") {
+        return Some(true);
+    }
+    line.contains("not reloaded, and what was in force stays in force").then_some(false)
 }
 
 pub async fn answered(answer: Response) -> (u16, Value) {

@@ -139,9 +139,7 @@ async fn a_secret_that_was_changed() {
     site.write("new-secret", new, 0o600);
     site.secrets("[{ file = \"new-secret\" }, { file = \"webhook-secret\" }]");
     assert!(run(&site, &act, "").contains("(2 secrets)"));
-    daemon.signal("TERM");
-    assert_eq!(daemon.ended().await.code(), Some(0));
-    let daemon = Daemon::start(&site);
+    daemon.reload(&site, &site.configuration()).await.unwrap();
     assert_eq!(daemon.post("/hooks/verta", &headers, &body).await.0, 202);
     let old = scan_request("two", build);
     assert_eq!(daemon.deliver(&old).await.0, 202, "the old one still holds");

@@ -9,24 +9,26 @@ use std::time::Duration;
 use tokio::net::UnixDatagram;
 
 use crate::harness::{Daemon, LONG, Registry, Site, client, scan_request, sign, until};
+use crate::network::Authority;
+use crate::tls::{deliver, secured};
 
 /// The manager's end of `NOTIFY_SOCKET`.
-struct Heard(UnixDatagram);
+pub struct Heard(UnixDatagram);
 
 impl Heard {
-    fn at(site: &Site) -> (Self, String) {
+    pub fn at(site: &Site) -> (Self, String) {
         let path = site.path("notify");
         (Self(UnixDatagram::bind(&path).unwrap()), path.display().to_string())
     }
 
-    async fn next(&self) -> String {
+    pub async fn next(&self) -> String {
         let mut buffer = [0; 4096];
         let length = tokio::time::timeout(LONG, self.0.recv(&mut buffer)).await.expect("nothing is heard").unwrap();
         String::from_utf8(buffer[..length].to_vec()).unwrap()
     }
 
     /// Every message up to the one with these words.
-    async fn until(&self, words: &str) -> Vec<String> {
+    pub async fn until(&self, words: &str) -> Vec<String> {
         let mut heard = Vec::new();
         loop {
             heard.push(self.next().await);
@@ -232,6 +234,19 @@ async fn a_restart_refuses_no_connection() {
         assert_eq!(each.await.unwrap(), 202);
     }
     drop((open, waiting));
+}
+
+#[tokio::test]
+async fn a_socket_that_was_handed_over_speaks_tls() {
+    let (site, authority) = (Site::new("http://127.0.0.1:1"), Authority::new());
+    authority.identity().write(&site);
+    let mut activation = Activation::new(&site, "admin:intake");
+    site.write("scanrelay.toml", &secured(&site), 0o600);
+    let [admin, intake] = [0, 1].map(|at: usize| activation.addresses[at].clone());
+    assert_eq!(activation.start(), format!("ready intake={intake} admin={admin}"));
+    assert_eq!(deliver(&authority.client(), &intake, "one").await.unwrap(), 202);
+    assert_eq!(authority.client().get(format!("https://{admin}/healthz")).send().await.unwrap().status(), 200);
+    assert_eq!(activation.stop(), "ended 0");
 }
 
 #[tokio::test]

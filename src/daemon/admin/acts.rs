@@ -113,7 +113,7 @@ async fn cancel(admin: Data<Admin>, request: HttpRequest, id: Path<i64>, act: Js
 async fn replay(admin: Data<Admin>, request: HttpRequest, id: Path<i64>, act: Json<Act>) -> HttpResponse {
     let by = by(&request, &act);
     let (uid, keep) = (by.uid, if act.all { Keep::Nothing } else { Keep::Outcomes });
-    let route = std::sync::Arc::clone(&admin.route);
+    let route = std::sync::Arc::clone(&admin.terms.now().route);
     match admin.store.replay(*id, keep, by, admin.clock.now(), move |event| route(event)).await {
         Ok(replayed) => {
             if let Replayed::Round(round) = replayed {

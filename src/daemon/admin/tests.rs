@@ -24,6 +24,11 @@ struct Bench {
     dead: i64,
 }
 
+fn terms(token: Option<Secret>) -> View<Terms> {
+    let queues = vec!["plugin:alpha".to_owned()];
+    View::from(Terms { queues, route: Arc::new(|_| Err("no route".to_owned())), token, certificate: None })
+}
+
 impl Bench {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -35,16 +40,14 @@ impl Bench {
             clock: Clock::simulated(NOW),
             wake: Arc::new(Notify::new()),
             running: Running::default(),
-            queues: vec!["plugin:alpha".to_owned()],
-            route: Arc::new(|_| Err("no route".to_owned())),
-            rejections: Rejections::new(NOW, ["verta".to_owned()]),
-            token: None,
+            rejections: Rejections::new(NOW),
+            terms: terms(None),
         };
         Self { folder, admin, dead }
     }
 
     fn with_token(mut self) -> Self {
-        self.admin.token = Some(Secret::new(TOKEN).unwrap());
+        self.admin.terms = terms(Some(Secret::new(TOKEN).unwrap()));
         self
     }
 

@@ -45,7 +45,7 @@ impl Catalog {
 
     /// Of folders alone.
     pub fn of_folders(folders: Vec<PathBuf>, environment: BTreeMap<String, String>) -> Self {
-        let source = Source { environment, folder: PathBuf::from("/"), installed: None };
+        let source = Source { environment, ..Source::bare(PathBuf::from("/")) };
         Self { folders, packaged: None, configured: BTreeMap::new(), routes: Vec::new(), source }
     }
 

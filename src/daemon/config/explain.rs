@@ -1,11 +1,13 @@
 //! What a configuration means, for a person and for a machine.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
 use super::Config;
 use super::plugins::Output;
+use super::tls::Tls;
 use crate::daemon::verdict::Policy;
 
 impl Config {
@@ -13,8 +15,14 @@ impl Config {
     pub fn explain(&self) -> String {
         let mut text = String::new();
         // Writing into a String cannot fail.
-        let _ = writeln!(text, "intake    http://{} (bodies up to {} bytes)", self.server.bind, self.server.max_body);
-        let _ = writeln!(text, "admin     http://{} and {}", self.admin.bind, self.store.socket.display());
+        let listener = |bind: SocketAddr, tls: Option<&Tls>| match tls {
+            Some(tls) => (format!("https://{bind}"), format!(", certificate until {}", tls.until)),
+            None => (format!("http://{bind}"), String::new()),
+        };
+        let (intake, until) = listener(self.server.bind, self.server.tls.as_ref());
+        let _ = writeln!(text, "intake    {intake} (bodies up to {} bytes{until})", self.server.max_body);
+        let (admin, until) = listener(self.admin.bind, self.admin.tls.as_ref());
+        let _ = writeln!(text, "admin     {admin}{until} and {}", self.store.socket.display());
         let _ = writeln!(text, "store     {}", self.store.path.display());
         for peer in self.registries.values() {
             let answers = peer.url.as_ref().map_or("receives only".to_owned(), |url| format!("answers to {url}"));
@@ -83,7 +91,8 @@ impl Config {
             })
         });
         json!({
-            "intake": self.server.bind, "admin": self.admin.bind, "store": self.store.path, "socket": self.store.socket,
+            "intake": self.server.bind, "intake_tls_until": self.server.tls.as_ref().map(|tls| &tls.until),
+            "admin": self.admin.bind, "admin_tls_until": self.admin.tls.as_ref().map(|tls| &tls.until), "store": self.store.path, "socket": self.store.socket,
             "registries": registries.collect::<Vec<_>>(), "plugins": plugins.collect::<Vec<_>>(),
             "routes": routes.collect::<Vec<_>>(), "warnings": self.warnings, "digest": self.digest,
         })

@@ -1,6 +1,5 @@
 //! Listeners, the store's place, and every bound with its default.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +9,8 @@ use url::Url;
 
 use super::Source;
 use super::error::Fault;
-use super::raw::{RawAdmin, RawLimits, RawRegistry, RawRetention, RawScheme, RawServer, RawStore};
+use super::raw::{RawAdmin, RawLimits, RawRetention, RawServer, RawStore};
+use super::tls::{Tls, tls};
 use super::units::{Size, Span};
 
 /// The intake.
@@ -23,6 +23,9 @@ pub struct Server {
     pub read_timeout: Duration,
     pub keep_alive: Duration,
     pub public_url: Option<Url>,
+    pub tls: Option<Tls>,
+    /// Tokens are taken on a listener on which they can be read on the way.
+    pub insecure_plaintext: bool,
 }
 
 /// The read-only side.
@@ -30,6 +33,7 @@ pub struct Server {
 pub struct Admin {
     pub bind: SocketAddr,
     pub token: Option<Secret>,
+    pub tls: Option<Tls>,
 }
 
 /// Where the daemon keeps what it knows.
@@ -71,19 +75,11 @@ pub struct Limits {
 const MINUTE: u64 = 60;
 const DAY: u64 = 24 * 60 * MINUTE;
 
-pub(super) fn server(raw: RawServer, registries: &BTreeMap<String, RawRegistry>) -> Result<Server, Fault> {
+pub(super) fn server(raw: RawServer, source: &Source, warnings: &mut Vec<String>) -> Result<Server, Fault> {
     let bind = raw.bind.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8484)));
-    let token = registries.iter().find(|(_, registry)| matches!(registry.webhook.scheme, Some(RawScheme::Token(_))));
-    if let Some((name, _)) = token
-        && !bind.ip().is_loopback()
-        && !raw.insecure_plaintext
-    {
-        return Err(Fault::at(
-            format!("registries.{name}.webhook.scheme"),
-            format!(
-                "a token on {bind} can be read on the way: bind to loopback behind a TLS proxy, or set server.insecure_plaintext = true"
-            ),
-        ));
+    let tls = raw.tls.as_ref().map(|raw| tls(raw, "server.tls", source, warnings)).transpose()?;
+    if tls.is_some() && raw.insecure_plaintext {
+        warnings.push("server.insecure_plaintext says nothing beside server.tls: remove it".to_owned());
     }
     let public_url = raw.public_url.map(|text| match Url::parse(&text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => Ok(url),
@@ -97,16 +93,19 @@ pub(super) fn server(raw: RawServer, registries: &BTreeMap<String, RawRegistry>)
         read_timeout: span("server.read_timeout", raw.read_timeout, 10, 1, 5 * MINUTE)?,
         keep_alive: span("server.keep_alive", raw.keep_alive, 30, 1, 60 * MINUTE)?,
         public_url: public_url.transpose()?,
+        tls,
+        insecure_plaintext: raw.insecure_plaintext,
     })
 }
 
-pub(super) fn admin(raw: RawAdmin, source: &Source) -> Result<Admin, Fault> {
+pub(super) fn admin(raw: RawAdmin, source: &Source, warnings: &mut Vec<String>) -> Result<Admin, Fault> {
     let bind = raw.bind.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8485)));
     let token = raw.token.map(|token| token.resolve("admin.token", source)).transpose()?;
-    if token.is_none() && !bind.ip().is_loopback() {
-        return Err(Fault::at("admin.bind", format!("{bind} is not loopback: set admin.token, or bind to 127.0.0.1")));
+    let tls = raw.tls.as_ref().map(|raw| tls(raw, "admin.tls", source, warnings)).transpose()?;
+    if tls.is_none() && !bind.ip().is_loopback() {
+        warnings.push(format!("admin.token can be read on the way to {bind}: set admin.tls, or bind to 127.0.0.1"));
     }
-    Ok(Admin { bind, token })
+    Ok(Admin { bind, token, tls })
 }
 
 pub(super) fn store(raw: RawStore, source: &Source) -> Result<StoreAt, Fault> {

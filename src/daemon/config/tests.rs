@@ -68,7 +68,7 @@ fn refused(text: &str, words: &str) {
 
 #[test]
 fn the_documented_defaults_are_the_defaults() {
-    let source = Source { environment: BTreeMap::new(), folder: "/etc/scanrelay".into(), installed: None };
+    let source = Source::bare("/etc/scanrelay".into());
     let documented = Config::parse(SAMPLE, &source).unwrap();
     let mut defaults = Config::default();
     defaults.digest.clone_from(&documented.digest);
@@ -88,7 +88,15 @@ fn the_sample_s_named_entries_are_true() {
         .filter(|line| !line.starts_with("token ="))
         .collect();
     let place = Place::new();
+    let tls = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    place.write("tls.pem", &tls.cert.pem(), 0o644);
+    place.write("tls-key", &tls.signing_key.serialize_pem(), 0o600);
+    place.write("ca.pem", &tls.cert.pem(), 0o644);
+    place.write("proxy-password", SECRET, 0o600);
     let config = place.load(&uncommented.join("\n")).unwrap();
+    assert!(config.server.tls.is_some() && config.server.tls == config.admin.tls);
+    let login = config.registries["verta"].proxy.as_ref().and_then(|proxy| proxy.login.as_ref());
+    assert_eq!(login.map(|(user, _)| user.as_str()), Some("scanrelay"));
     assert_eq!(config.registries.keys().collect::<Vec<_>>(), ["verta"]);
     assert_eq!(config.plugins.keys().collect::<Vec<_>>(), ["announce", "no-pickles"]);
     assert_eq!(config.routes.len(), 2);
@@ -123,6 +131,23 @@ fn registries_are_checked() {
     refused(&with("\"verta\"\nurl", "\"werta\"\nurl"), "registries.verta.kind: \"werta\" is no kind of registry");
     refused(&with("https:", "http:"), "registries.verta.url: http would send the credentials in clear");
     refused(&with("https://", "https://me:pw@"), "registries.verta.url: a user or password");
+    let proxied = |proxy: &str| with("workspace = \"acme\"", &format!("workspace = \"acme\"\nproxy = {proxy}"));
+    refused(
+        &proxied("\"proxy:3128\""),
+        "registries.verta.proxy: it is no http or https address: write http://HOST:PORT",
+    );
+    refused(
+        &proxied(&format!("\"http://me:{SECRET}@proxy:3128\"")),
+        "registries.verta.proxy: a user or password does not stand in an address: write { url =",
+    );
+    refused(
+        &proxied(&format!("{{ url = \"http://proxy:3128\", user = \"me\", password = \"{SECRET}\" }}")),
+        "registries.verta.proxy.password: a secret does not stand in the configuration: put it into a file",
+    );
+    refused(
+        &proxied("{ url = \"http://proxy:3128\", user = \"m:e\", password = { file = \"developer-key\" } }"),
+        "registries.verta.proxy.user: a user's name at a proxy has no colon",
+    );
     refused(&with("workspace = \"acme\"", ""), "registries.verta.workspace: it is needed to answer to url");
     refused(&with("[{ file = \"webhook-secret\" }]", "[]"), "registries.verta.webhook: no secret is given");
     refused(

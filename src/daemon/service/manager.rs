@@ -54,7 +54,6 @@ impl Manager {
     }
 
     /// A reload begins; [`Self::ready`] ends it, also when the old configuration was kept.
-    #[expect(dead_code, reason = "said by whoever reloads the configuration")]
     pub fn reloading(&self) {
         let now = clock_gettime(ClockId::Monotonic);
         self.say(&format!("RELOADING=1\nMONOTONIC_USEC={}\n", now.tv_sec * 1_000_000 + now.tv_nsec / 1000));

@@ -1,6 +1,6 @@
 //! Who may start how much: slots per plugin, per registry, and for all runs together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tracing::warn;
@@ -20,6 +20,8 @@ pub struct Limits {
     pub registries: BTreeMap<String, (u32, Duration)>,
     /// After so many failures in a row a registry is probed by one job at a time.
     pub probe_after: u32,
+    /// Queues that reloads took out of the configuration: what may still come for them is ended.
+    pub gone: BTreeSet<String>,
 }
 
 pub(super) struct Slots {
@@ -36,20 +38,41 @@ struct Queue {
     failures: u32,
 }
 
-/// The lease of a job whose plugin or registry is not configured any more: it is ended, not worked on.
+/// The lease of a job whose plugin or registry is not configured (any more): it is ended, not worked on.
 const ORPHAN_LEASE: Duration = Duration::from_secs(30);
+
+impl Queue {
+    /// One that no setting knows: a slot in which its jobs are ended.
+    fn orphan() -> Self {
+        Self { slots: 1, taken: 0, lease: ORPHAN_LEASE, failures: 0 }
+    }
+}
 
 impl Slots {
     /// The configured queues, and those that only old jobs know.
     pub(super) fn new(limits: &Limits, known: &[String]) -> Self {
-        let queue = |(slots, lease): (u32, Duration)| Queue { slots, taken: 0, lease, failures: 0 };
-        let plugins = limits.plugins.iter().map(|(name, limit)| (plugin_queue(name), queue(*limit)));
-        let registries = limits.registries.iter().map(|(name, limit)| (registry_queue(name), queue(*limit)));
-        let mut queues: BTreeMap<String, Queue> = plugins.chain(registries).collect();
-        for name in known {
-            queues.entry(name.clone()).or_insert_with(|| queue((1, ORPHAN_LEASE)));
+        let queues = known.iter().map(|name| (name.clone(), Queue::orphan())).collect();
+        let mut slots = Self { queues, runs: 0, running: 0, probe_after: 0 };
+        slots.apply(limits);
+        slots
+    }
+
+    /// Other limits. What is taken stays taken, also where that is more than there is now.
+    pub(super) fn apply(&mut self, limits: &Limits) {
+        for queue in self.queues.values_mut() {
+            // What still runs does not keep the rest from being ended.
+            (queue.slots, queue.lease) = (queue.taken + 1, ORPHAN_LEASE);
         }
-        Self { queues, runs: limits.runs, running: 0, probe_after: limits.probe_after }
+        for name in &limits.gone {
+            self.queues.entry(name.clone()).or_insert_with(Queue::orphan);
+        }
+        let plugins = limits.plugins.iter().map(|(name, limit)| (plugin_queue(name), *limit));
+        let registries = limits.registries.iter().map(|(name, limit)| (registry_queue(name), *limit));
+        for (name, (slots, lease)) in plugins.chain(registries) {
+            let queue = self.queues.entry(name).or_insert_with(Queue::orphan);
+            (queue.slots, queue.lease) = (slots, lease);
+        }
+        (self.runs, self.probe_after) = (limits.runs, limits.probe_after);
     }
 
     /// Every queue with a free slot.

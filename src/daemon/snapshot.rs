@@ -1,0 +1,130 @@
+//! All that is made of one configuration, and changes with it: what each room works by.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use scanrelay::{Event, Receiver};
+
+use super::clock::Clock;
+use super::config::{Config, Peer};
+use super::effects::{LONGEST_TELL, live::Live};
+use super::job::{Schedule, plugin_queue, registry_queue};
+use super::metrics::Metrics;
+use super::rejections::Rejections;
+use super::server::{self, BodyLimits, Door, RouteOf};
+use super::store::{Bounds, Retention};
+use super::writeback::BadTarget;
+use super::{admin, route, worker};
+
+/// A lease outlives what it is for by this much: the time to store the outcome.
+const LEASE_MARGIN: Duration = Duration::from_secs(30);
+
+/// What goes on over all reloads.
+#[derive(Clone)]
+pub struct Lasting {
+    pub clock: Clock,
+    pub rejections: Rejections,
+    pub metrics: Metrics,
+}
+
+/// What is in force.
+pub struct Snapshot {
+    pub config: Arc<Config>,
+    pub intake: Arc<server::Terms>,
+    pub admin: Arc<admin::Terms>,
+    pub work: Arc<worker::Terms<Live>>,
+    pub keep: Retention,
+    /// Queues that were in force before and are not any more.
+    gone: BTreeSet<String>,
+}
+
+impl Snapshot {
+    /// The first.
+    pub fn new(config: Config, lasting: &Lasting) -> Result<Self, BadTarget> {
+        Self::of(config, lasting, BTreeSet::new())
+    }
+
+    /// The one that takes this one's place.
+    pub fn next(&self, config: Config, lasting: &Lasting) -> Result<Self, BadTarget> {
+        let mut gone = self.gone.clone();
+        gone.extend(queues(&self.config));
+        for queue in queues(&config) {
+            gone.remove(&queue);
+        }
+        Self::of(config, lasting, gone)
+    }
+
+    fn of(config: Config, lasting: &Lasting, gone: BTreeSet<String>) -> Result<Self, BadTarget> {
+        let config = Arc::new(config);
+        let routed = Arc::clone(&config);
+        let route: Arc<RouteOf> = Arc::new(move |event: &Event| route::plan(&routed, event));
+        let work = worker::Terms {
+            effects: Arc::new(Live::new(&config, lasting.clock)?),
+            schedule: schedule(&config),
+            limits: slots(&config, gone.clone()),
+            shutdown_grace: config.limits.shutdown_grace,
+        };
+        let doors = config.registries.values().map(|peer| (peer.name.clone(), Arc::new(door(peer, &config, lasting))));
+        let intake = server::Terms {
+            doors: doors.collect(),
+            route: Arc::clone(&route),
+            bounds: Bounds { pending: config.limits.pending, pending_per_registry: config.limits.pending_per_registry },
+            certificate: config.server.tls.as_ref().map(|tls| Arc::clone(&tls.certified)),
+        };
+        let admin = admin::Terms {
+            queues: queues(&config).collect(),
+            route,
+            token: config.admin.token.clone(),
+            certificate: config.admin.tls.as_ref().map(|tls| Arc::clone(&tls.certified)),
+        };
+        Ok(Self {
+            intake: Arc::new(intake),
+            admin: Arc::new(admin),
+            work: Arc::new(work),
+            keep: Retention { done: config.retention.done, dead: config.retention.dead },
+            gone,
+            config,
+        })
+    }
+}
+
+fn queues(config: &Config) -> impl Iterator<Item = String> {
+    let plugins = config.plugins.keys().map(|name| plugin_queue(name));
+    plugins.chain(config.registries.keys().map(|name| registry_queue(name)))
+}
+
+fn door(peer: &Peer, config: &Config, lasting: &Lasting) -> Door {
+    let receiver = Receiver::new(&peer.name, peer.registry.clone(), peer.verifier.clone());
+    let body = BodyLimits { max: config.server.max_body, timeout: config.server.read_timeout };
+    Door::new(receiver, body, lasting.clock, (&lasting.rejections, peer.probe), &lasting.metrics)
+}
+
+fn schedule(config: &Config) -> Schedule {
+    let limits = &config.limits;
+    Schedule {
+        first: limits.retry_first,
+        longest: limits.retry_max,
+        give_up: limits.retry_for,
+        plugin_attempts: limits.plugin_attempts,
+    }
+}
+
+fn slots(config: &Config, gone: BTreeSet<String>) -> worker::Limits {
+    let plugins = config.plugins.values().map(|plugin| {
+        let fetch = if plugin.artifact { config.fetch.timeout } else { Duration::ZERO };
+        let lease = fetch + plugin.timeout + config.limits.kill_grace + LEASE_MARGIN;
+        (plugin.name.clone(), (plugin.concurrency, lease))
+    });
+    let registries = config.registries.values().map(|peer| {
+        let lease = peer.timeout * LONGEST_TELL + LEASE_MARGIN;
+        (peer.name.clone(), (config.limits.writes_per_registry, lease))
+    });
+    worker::Limits {
+        runs: config.limits.concurrency,
+        plugins: plugins.collect::<BTreeMap<_, _>>(),
+        registries: registries.collect::<BTreeMap<_, _>>(),
+        probe_after: config.limits.probe_after,
+        gone,
+    }
+}
