@@ -36,6 +36,8 @@ pub struct Admin {
     pub store: Store,
     pub clock: Clock,
     pub wake: Arc<Notify>,
+    /// Told when old jobs are to be done again.
+    pub acted: Arc<Notify>,
     /// What is being worked on, to be cancelled or listened to.
     pub running: Running,
     pub rejections: Rejections,

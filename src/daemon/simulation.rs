@@ -97,6 +97,7 @@ fn worker(store: &Store, clock: Clock, wake: &Arc<Notify>, world: &Arc<World>) -
         store: store.clone(),
         clock,
         wake: Arc::clone(wake),
+        acted: Arc::new(Notify::new()),
         running: Running::default(),
         turns: watch::Sender::default(),
         metrics: Metrics::new(store.counts(), clock.wall()),

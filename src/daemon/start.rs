@@ -40,7 +40,7 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
     let snapshot = Snapshot::new(config, &lasting)?;
     let (config, keep) = (Arc::clone(&snapshot.config), snapshot.keep);
     let current = Current::new(snapshot);
-    let wake = Arc::new(Notify::new());
+    let (wake, acted) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let running = Running::default();
     let turns = watch::Sender::default();
     let notice = watch::Sender::default();
@@ -55,6 +55,7 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
         store: store.clone(),
         clock,
         wake: Arc::clone(&wake),
+        acted: Arc::clone(&acted),
         running: running.clone(),
         turns,
         metrics: metrics.clone(),
@@ -76,6 +77,7 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
         store: store.clone(),
         clock,
         wake: Arc::clone(&wake),
+        acted,
         running,
         rejections: lasting.rejections.clone(),
         metrics,

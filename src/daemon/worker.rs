@@ -34,6 +34,8 @@ pub struct Worker<E> {
     pub clock: Clock,
     /// Told when something new is due.
     pub wake: Arc<Notify>,
+    /// Told when somebody had old jobs done again: they may be of queues that were forgotten.
+    pub acted: Arc<Notify>,
     /// What is being worked on, for whoever cancels it or looks on.
     pub running: Running,
     /// Goes up at every turn of the loop, for whoever asks whether it still turns.
@@ -55,7 +57,7 @@ impl<E: Effects> Worker<E> {
     /// Works until `shutdown`, then waits for running jobs, then stops them.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut terms = self.terms.now();
-        let mut slots = Slots::new(&terms.limits, &self.known_queues().await);
+        let mut slots = Slots::new(&terms.limits, self.known_queues().await);
         let mut running: JoinSet<()> = JoinSet::new();
         let (over, mut freed) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
@@ -92,6 +94,7 @@ impl<E: Effects> Worker<E> {
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 () = self.wake.notified() => {}
+                () = self.acted.notified() => slots.learn(self.known_queues().await),
                 Some(ended) = freed.recv() => slots.release(&ended),
                 () = sleep(pause) => {}
             }

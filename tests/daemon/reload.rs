@@ -25,6 +25,13 @@ async fn post(daemon: &Daemon, path: &str, secret: &str, id: &str) -> u16 {
     daemon.post(path, &headers, &body).await.0
 }
 
+fn without_the_scanner(site: &Site) -> String {
+    let text = site.configuration();
+    let (before, after) = (text.find("[plugins.scan]").unwrap(), text.find("[plugins.act]").unwrap());
+    let without = [&text[..before], &text[after..]].concat();
+    without.replace("[[routes]]\non = \"scan_request\"\nscanners = [\"scan\"]\n", "")
+}
+
 async fn jobs(daemon: &Daemon) -> Vec<Value> {
     daemon.get("/api/v1/jobs").await.1.as_array().cloned().unwrap_or_default()
 }
@@ -194,11 +201,7 @@ async fn jobs_of_a_plugin_that_left_end_dead_and_say_so() {
     assert_eq!(daemon.deliver(&scan_request("one", first)).await.0, 202);
     site.told("told").await;
     assert_eq!(daemon.deliver(&scan_request("two", second)).await.0, 202);
-    let text = site.configuration();
-    let (before, after) = (text.find("[plugins.scan]").unwrap(), text.find("[plugins.act]").unwrap());
-    let without = [&text[..before], &text[after..]].concat();
-    let without = without.replace("[[routes]]\non = \"scan_request\"\nscanners = [\"scan\"]\n", "");
-    daemon.reload(&site, &without).await.unwrap();
+    daemon.reload(&site, &without_the_scanner(&site)).await.unwrap();
     let run = |delivery: i64| {
         let daemon = &daemon;
         async move {
@@ -213,11 +216,36 @@ async fn jobs_of_a_plugin_that_left_end_dead_and_say_so() {
     until("the first's result", || registry.scan(first), |scan| scan["scan_status"] == "scanned").await;
     until("the second's error", || registry.scan(second), |scan| scan["scan_status"] == "error").await;
 
-    daemon.reload(&site, &text).await.unwrap();
+    daemon.reload(&site, &site.configuration()).await.unwrap();
     assert_eq!(daemon.deliver(&scan_request("three", first)).await.0, 202);
     site.told("told").await;
     site.tell("gate").await;
     until("the third's end", || run(3), |job| job["state"] == "done").await;
+}
+
+/// Its queue was forgotten when the daemon started without the plugin.
+#[tokio::test]
+async fn a_retried_job_of_a_plugin_that_left_long_ago_ends_dead_too() {
+    let registry = Registry::start();
+    let site = Site::new(&registry.url).limits("plugin_attempts = 1");
+    site.plugin("scan", "exit 1");
+    let (_, version) = registry.version("fraud").await;
+    let build = registry.build(&version).await;
+    let daemon = Daemon::start(&site);
+    assert_eq!(daemon.deliver(&scan_request("one", build)).await.0, 202);
+    let end = || async { daemon.get("/api/v1/deliveries/1").await.1 };
+    until("the end", end, |found| found["delivery"]["state"] == "dead").await;
+    daemon.signal("TERM");
+    assert_eq!(daemon.ended().await.code(), Some(0));
+    let daemon = Daemon::start_as(&site, &without_the_scanner(&site));
+    let (code, said, stderr) = site.run(&["jobs", "retry", "--dead"]);
+    assert!(code == 0 && said.contains("1 dead job is retried"), "{said}{stderr}");
+    let second = || async { jobs(&daemon).await };
+    let dead = |jobs: &Vec<Value>| {
+        let words = "plugin scan left the configuration";
+        jobs.iter().any(|job| job["round"] == 2 && job["state"] == "dead" && job.to_string().contains(words))
+    };
+    until("the second end", second, dead).await;
 }
 
 #[tokio::test]

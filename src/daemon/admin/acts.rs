@@ -54,7 +54,7 @@ async fn retry(admin: Data<Admin>, request: HttpRequest, id: Path<i64>, act: Jso
         Ok(retried) => {
             if let Retried::Round { delivery, round } = retried {
                 info!(job = *id, delivery, round, uid, "retried by hand");
-                admin.wake.notify_one();
+                admin.acted.notify_one();
                 let words = retried.in_words(*id);
                 return HttpResponse::Ok().json(json!({ "delivery": delivery, "round": round, "words": words }));
             }
@@ -77,7 +77,7 @@ async fn retry_dead(admin: Data<Admin>, request: HttpRequest, act: Json<Act>) ->
         Ok(retried) => {
             let jobs: Vec<i64> = retried.iter().filter(|(_, each)| each.is_round()).map(|(job, _)| *job).collect();
             info!(jobs = jobs.len(), uid, "dead jobs retried by hand");
-            admin.wake.notify_one();
+            admin.acted.notify_one();
             HttpResponse::Ok().json(json!({ "jobs": jobs, "words": did(jobs.len()) }))
         }
         Err(error) => failed(&error),
@@ -118,7 +118,7 @@ async fn replay(admin: Data<Admin>, request: HttpRequest, id: Path<i64>, act: Js
         Ok(replayed) => {
             if let Replayed::Round(round) = replayed {
                 info!(delivery = *id, round, uid, "replayed by hand");
-                admin.wake.notify_one();
+                admin.acted.notify_one();
             }
             let done = matches!(replayed, Replayed::Round(_));
             said(done, replayed == Replayed::Unknown, &replayed.in_words(*id))

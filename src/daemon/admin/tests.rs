@@ -39,6 +39,7 @@ impl Bench {
             store,
             clock: Clock::simulated(NOW),
             wake: Arc::new(Notify::new()),
+            acted: Arc::new(Notify::new()),
             running: Running::default(),
             rejections: Rejections::new(NOW),
             terms: terms(None),

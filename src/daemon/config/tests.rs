@@ -376,3 +376,36 @@ fn what_is_fetched_is_bounded_and_from_somewhere() {
     );
     assert!(Place::new().load(&format!("{REGISTRY}{SCANNER}artifact = true\n{route}")).is_ok());
 }
+
+#[test]
+fn tls_keeps_what_is_said_on_the_way() {
+    let place = Place::new();
+    let tls = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    place.write("tls.pem", &tls.cert.pem(), 0o644);
+    place.write("tls-key", &tls.signing_key.serialize_pem(), 0o600);
+    let token = REGISTRY.replace("}] }", "}], scheme = { token = \"X-Token\" } }");
+    let secured = "tls = { certificate = \"tls.pem\", key = { file = \"tls-key\" } }\n";
+    let check = |server: &str, admin: &str, expected: Result<&[&str], &str>| {
+        let server = format!("[server]\nbind = \"0.0.0.0:1\"\n{server}");
+        let admin = format!("[admin]\nbind = \"0.0.0.0:2\"\ntoken = {{ file = \"developer-key\" }}\n{admin}");
+        match (place.load(&format!("{server}{admin}{token}")).map(|config| config.warnings), expected) {
+            (Ok(warnings), Ok(words)) => {
+                assert_eq!(warnings.len(), words.len(), "{warnings:?}");
+                assert!(warnings.iter().zip(words).all(|(warning, words)| warning.starts_with(words)), "{warnings:?}");
+            }
+            (Err(line), Err(words)) => assert!(line.contains(words), "{line}"),
+            (loaded, _) => panic!("{loaded:?}"),
+        }
+    };
+    let plain_admin = "admin.token can be read on the way to 0.0.0.0:2: set admin.tls";
+    check(
+        "",
+        secured,
+        Err("registries.verta.webhook.scheme: a token on 0.0.0.0:1 can be read on the way: set server.tls"),
+    );
+    check("insecure_plaintext = true\n", secured, Ok(&[]));
+    check(secured, secured, Ok(&[]));
+    check(secured, "", Ok(&[plain_admin]));
+    let needless = "server.insecure_plaintext says nothing beside server.tls";
+    check(&format!("{secured}insecure_plaintext = true\n"), secured, Ok(&[needless]));
+}

@@ -50,11 +50,18 @@ impl Queue {
 
 impl Slots {
     /// The configured queues, and those that only old jobs know.
-    pub(super) fn new(limits: &Limits, known: &[String]) -> Self {
-        let queues = known.iter().map(|name| (name.clone(), Queue::orphan())).collect();
-        let mut slots = Self { queues, runs: 0, running: 0, probe_after: 0 };
+    pub(super) fn new(limits: &Limits, known: Vec<String>) -> Self {
+        let mut slots = Self { queues: BTreeMap::new(), runs: 0, running: 0, probe_after: 0 };
+        slots.learn(known);
         slots.apply(limits);
         slots
+    }
+
+    /// There are jobs of these queues, whoever knows them.
+    pub(super) fn learn(&mut self, known: impl IntoIterator<Item = String>) {
+        for name in known {
+            self.queues.entry(name).or_insert_with(Queue::orphan);
+        }
     }
 
     /// Other limits. What is taken stays taken, also where that is more than there is now.
@@ -63,9 +70,7 @@ impl Slots {
             // What still runs does not keep the rest from being ended.
             (queue.slots, queue.lease) = (queue.taken + 1, ORPHAN_LEASE);
         }
-        for name in &limits.gone {
-            self.queues.entry(name.clone()).or_insert_with(Queue::orphan);
-        }
+        self.learn(limits.gone.iter().cloned());
         let plugins = limits.plugins.iter().map(|(name, limit)| (plugin_queue(name), *limit));
         let registries = limits.registries.iter().map(|(name, limit)| (registry_queue(name), *limit));
         for (name, (slots, lease)) in plugins.chain(registries) {
@@ -117,5 +122,68 @@ impl Slots {
                 "the registry keeps failing: probing it with one job at a time"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(runs: u32, plugins: &[(&str, u32)], gone: &[&str]) -> Limits {
+        let plugin = |(name, slots): &(&str, u32)| ((*name).to_owned(), (*slots, Duration::from_mins(5)));
+        Limits {
+            runs,
+            plugins: plugins.iter().map(plugin).collect(),
+            registries: BTreeMap::new(),
+            probe_after: 5,
+            gone: gone.iter().map(|name| plugin_queue(name)).collect(),
+        }
+    }
+
+    /// The free slots of each queue, and those for runs of all.
+    fn check(slots: &Slots, expected: &[(&str, u32)], runs: u32) {
+        let free: Vec<(String, u32)> = slots.wants().into_iter().map(|want| (want.queue, want.slots)).collect();
+        let expected: Vec<(String, u32)> = expected.iter().map(|(name, slots)| (plugin_queue(name), *slots)).collect();
+        assert_eq!((free, slots.free_runs()), (expected, runs));
+    }
+
+    fn take(slots: &mut Slots, name: &str) {
+        slots.queues.get_mut(&plugin_queue(name)).unwrap().taken += 1;
+        slots.running += 1;
+    }
+
+    fn release(slots: &mut Slots, name: &str) {
+        slots.release(&Over { queue: plugin_queue(name), phase: Phase::Run, unreachable: false });
+    }
+
+    #[test]
+    fn what_is_taken_stays_taken_when_limits_change() {
+        let mut slots = Slots::new(&limits(4, &[("a", 2), ("b", 1)], &[]), Vec::new());
+        take(&mut slots, "a");
+        take(&mut slots, "a");
+        check(&slots, &[("b", 1)], 2);
+        slots.apply(&limits(8, &[("a", 3), ("b", 1)], &[]));
+        check(&slots, &[("a", 1), ("b", 1)], 6);
+        slots.apply(&limits(1, &[("a", 1), ("b", 1)], &[]));
+        check(&slots, &[("b", 1)], 0);
+        release(&mut slots, "a");
+        check(&slots, &[("b", 1)], 0);
+        release(&mut slots, "a");
+        check(&slots, &[("a", 1), ("b", 1)], 1);
+    }
+
+    #[test]
+    fn queues_that_nothing_configures_have_a_slot_to_end_their_jobs_in() {
+        let mut slots = Slots::new(&limits(4, &[("a", 1)], &[]), vec![plugin_queue("old")]);
+        check(&slots, &[("a", 1), ("old", 1)], 4);
+        take(&mut slots, "a");
+        slots.apply(&limits(4, &[("b", 2)], &["a"]));
+        check(&slots, &[("a", 1), ("b", 2), ("old", 1)], 3);
+        assert!(slots.wants().iter().all(|want| (want.lease == ORPHAN_LEASE) != (want.queue == plugin_queue("b"))));
+        // One that came and went between two looks.
+        slots.apply(&limits(4, &[("a", 1)], &["between"]));
+        check(&slots, &[("b", 1), ("between", 1), ("old", 1)], 3);
+        slots.learn([plugin_queue("retried"), plugin_queue("a")]);
+        check(&slots, &[("b", 1), ("between", 1), ("old", 1), ("retried", 1)], 3);
     }
 }
