@@ -6,7 +6,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 use serde_json::value::RawValue;
 
 /// A moment in milliseconds since 1970-01-01T00:00:00Z. Its JSON form is that number.
@@ -249,22 +250,39 @@ pub struct Build {
     pub image: Option<String>,
 }
 
-/// The payload as it was signed: one JSON object.
+/// The payload as it was signed: one JSON document. Clones share its bytes.
 ///
 /// `Debug` tells only its length, so that a payload reaches no log by accident.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Payload(Box<RawValue>);
+#[derive(Clone)]
+pub struct Payload(Bytes);
 
 impl Payload {
     /// The payload of a body that is one JSON document; `None` when it is not.
     pub fn from_body(body: &[u8]) -> Option<Self> {
-        serde_json::from_slice(body).ok().map(Self)
+        serde_json::from_slice::<&RawValue>(body).ok().map(|raw| Self(Bytes::copy_from_slice(raw.get().as_bytes())))
+    }
+
+    /// The payload of a body that was found to be one JSON document in UTF-8.
+    pub(crate) fn of_checked(body: Bytes) -> Self {
+        Self(body)
     }
 
     /// The JSON text.
     pub fn as_str(&self) -> &str {
-        self.0.get()
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::from_str::<&RawValue>(self.as_str()).map_err(ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(Bytes::copy_from_slice(raw.get().as_bytes())))
     }
 }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::body::{self, BodyError};
+use crate::event::Payload;
 use crate::{Caller, Event, Registry, Timestamp, TraceParent, Verified, Verifier, VerifyError};
 
 /// Headers that are kept with a delivery. All others, and every signature and token, are forgotten.
@@ -136,8 +137,9 @@ impl Receiver {
     pub fn verify_at(&self, caller: &Caller<'_>, body: Bytes, now: Timestamp) -> Result<Delivery, ReceiveError> {
         let verified = self.verifier.verify_at(caller, &body, now)?;
         body::check(&body)?;
-        let event = self.registry.parse(&self.name, caller, &body).ok_or(BodyError::NotAnObject)?;
         let trace = trace(caller, self.verifier.scheme().header());
+        let mut event = self.registry.read(&self.name, caller, &body).ok_or(BodyError::NotAnObject)?;
+        event.raw = Some(Payload::of_checked(body.clone()));
         Ok(Delivery {
             key: dedupe_key(&verified, &event, &body),
             remember: remember(&verified, &event, self.verifier.tolerance()),

@@ -8,6 +8,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::event::Payload;
 use crate::plugin::{Status, Verdict};
 use crate::{Caller, Event, EventKind, Secret};
 
@@ -203,7 +204,14 @@ impl Registry {
 
     /// Reads a verified body. `None`: it is not a JSON object. What is an object and no event we know is
     /// [`EventKind::Other`].
-    pub fn parse(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Option<Event> {
+    pub fn parse(&self, name: &str, caller: &Caller<'_>, body: &[u8]) -> Option<Event> {
+        let mut event = self.read(name, caller, body)?;
+        event.raw = Payload::from_body(body);
+        Some(event)
+    }
+
+    /// The same without the payload.
+    pub(crate) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Option<Event> {
         if body.trim_ascii_start().first() != Some(&b'{') {
             return None;
         }

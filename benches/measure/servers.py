@@ -127,6 +127,7 @@ url = "sqlite://{folder}/store/scanrelay.db"
 [limits]
 pending = 3000000
 pending_per_registry = 3000000
+writes_per_registry = 16
 concurrency = {width}
 [registries.verta]
 kind = "verta"

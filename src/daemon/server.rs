@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Payload, Server};
-use actix_web::http::StatusCode;
+use actix_web::dev::Server;
+use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, RETRY_AFTER};
-use actix_web::web::{self, Data, Path, ServiceConfig};
-use actix_web::{App, FromRequest, HttpRequest, HttpResponse, HttpServer, ResponseError};
-use futures_util::future::LocalBoxFuture;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, ResponseError};
 use rustls::sign::CertifiedKey;
-use scanrelay::extract::{Intake as Gate, Webhook, WebhookError};
+use scanrelay::extract::{Intake as Gate, Webhook};
 use scanrelay::{Delivery, Event, Receiver};
 use serde_json::json;
 use tokio::sync::Notify;
@@ -121,80 +120,38 @@ pub fn serve(front: &Front, listener: std::net::TcpListener) -> std::io::Result<
     Ok(server.listen_rustls_0_23(listener, acceptor)?.run())
 }
 
-/// One resource for all registries: which there are is looked up anew for each request, and an unknown name is 404 before
-/// anything else is looked at.
+/// One service for all paths, since there are three: matching them as patterns takes longer than reading a body. Which
+/// registries there are is looked up anew for each request.
 pub fn routes(front: &Front) -> impl FnOnce(&mut ServiceConfig) + use<> {
     let front = front.clone();
     move |config| {
-        config
-            .app_data(Data::new(front))
-            .service(
-                web::resource("/hooks/{registry}")
-                    .route(web::post().to(receive))
-                    .default_service(web::to(refuse_at_a_registry)),
-            )
-            .service(
-                web::resource("/healthz")
-                    .route(web::get().to(|| async { HttpResponse::Ok().json(json!({ "status": "ok" })) }))
-                    .default_service(web::to(|| async { refuse_method("GET") })),
-            )
-            .default_service(web::to(|| async { not_found() }));
+        config.app_data(Data::new(front)).default_service(web::to(answer));
     }
 }
 
-async fn refuse_at_a_registry(front: Data<Front>, registry: Path<String>) -> HttpResponse {
-    if front.terms.now().doors.contains_key(registry.as_str()) { refuse_method("POST") } else { not_found() }
+/// An unknown name is 404 before anything else is looked at.
+async fn answer(front: Data<Front>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let path = request.path();
+    if path == "/healthz" {
+        return if request.method() == Method::GET {
+            HttpResponse::Ok().json(json!({ "status": "ok" }))
+        } else {
+            refuse_method("GET")
+        };
+    }
+    let terms = front.terms.now();
+    let Some(door) = path.strip_prefix("/hooks/").and_then(|name| terms.doors.get(name)) else { return not_found() };
+    if request.method() != Method::POST {
+        return refuse_method("POST");
+    }
+    match door.gate.receive(&request, payload.into_inner()).await {
+        Ok(Webhook(delivery)) => take_in(&front, delivery, door, &terms).await,
+        Err(error) => error.error_response(),
+    }
 }
 
 /// A verified delivery, and what it was let in by: a reload that comes in between changes nothing for it.
-struct Admitted {
-    delivery: Delivery,
-    door: Arc<Door>,
-    terms: Arc<Terms>,
-}
-
-/// Why a request was not let in.
-#[derive(Debug, thiserror::Error)]
-enum NotAdmitted {
-    #[error("there is no registry of that name")]
-    NoRegistry,
-    #[error(transparent)]
-    NoDelivery(#[from] WebhookError),
-}
-
-impl ResponseError for NotAdmitted {
-    fn status_code(&self) -> StatusCode {
-        match self {
-            Self::NoRegistry => StatusCode::NOT_FOUND,
-            Self::NoDelivery(error) => error.status_code(),
-        }
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        match self {
-            Self::NoRegistry => not_found(),
-            Self::NoDelivery(error) => error.error_response(),
-        }
-    }
-}
-
-impl FromRequest for Admitted {
-    type Error = NotAdmitted;
-    type Future = LocalBoxFuture<'static, Result<Self, NotAdmitted>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move {
-            let front = request.app_data::<Data<Front>>().ok_or(WebhookError::NoIntake)?;
-            let terms = front.terms.now();
-            let door = terms.doors.get(request.match_info().query("registry")).ok_or(NotAdmitted::NoRegistry)?;
-            let Webhook(delivery) = door.gate.receive(&request, payload).await?;
-            Ok(Self { delivery, door: Arc::clone(door), terms })
-        })
-    }
-}
-
-async fn receive(front: Data<Front>, Admitted { delivery, door, terms }: Admitted) -> HttpResponse {
+async fn take_in(front: &Front, delivery: Delivery, door: &Door, terms: &Terms) -> HttpResponse {
     let verified = Instant::now();
     let counters = &door.counters;
     let plan = (terms.route)(delivery.event());

@@ -81,7 +81,8 @@ impl<E: Effects> Worker<E> {
                             wake: Arc::clone(&self.wake),
                             over: over.clone(),
                         };
-                        running.spawn(work.carry_out(job));
+                        // On the heap from the start: it is large, and each hand would copy it.
+                        running.spawn(Box::pin(work.carry_out(job)));
                     }
                     next_due.map(|at| self.clock.until(at))
                 }

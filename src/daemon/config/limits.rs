@@ -128,7 +128,7 @@ pub(super) fn limits(raw: &RawLimits) -> Result<Limits, Fault> {
         pending_per_registry: count("limits.pending_per_registry", raw.pending_per_registry, 50_000, 1, 100_000_000)?,
         queue: count("limits.queue", raw.queue, 1024, 1, 1_000_000)?,
         concurrency: count("limits.concurrency", raw.concurrency, 8, 1, 1024)?,
-        writes_per_registry: count("limits.writes_per_registry", raw.writes_per_registry, 4, 1, 64)?,
+        writes_per_registry: count("limits.writes_per_registry", raw.writes_per_registry, 8, 1, 64)?,
         plugin_attempts: count("limits.plugin_attempts", raw.plugin_attempts, 5, 1, 1000)?,
         retry_first: span("limits.retry_first", raw.retry_first, 10, 0, 60 * MINUTE)?,
         retry_max: span("limits.retry_max", raw.retry_max, 60 * MINUTE, 0, DAY)?,

@@ -79,6 +79,14 @@ impl Store {
     }
 }
 
+/// What is due first, up to so many.
+const DUE: &str = "\
+    select job.id, job.delivery, job.phase, job.name, job.queue, job.token, job.attempts, job.deferrals, job.run_id,
+           job.checkpoint, job.tell, delivery.event, delivery.body, delivery.headers
+      from job join delivery on delivery.id = job.delivery
+     where job.queue = +?1 and job.state = 'due' and job.due_at <= +?2
+     order by job.due_at, job.id limit +?3";
+
 fn claim_queue(
     connection: &Connection,
     want: &Want,
@@ -86,56 +94,47 @@ fn claim_queue(
     now: Timestamp,
     store: &str,
 ) -> Result<Vec<Job>, StoreError> {
-    let lease = now.after(want.lease).as_millis();
-    let ids: Vec<i64> = connection
-        .statement(
-            "update job set due_at = ?3, claimed_at = ?2, token = token + 1, attempts = attempts + 1
-              where id in (select id from job where queue = +?1 and state = 'due' and due_at <= +?2
-                            order by due_at, id limit +?4)
-             returning id",
-        )?
-        .query_map(params![want.queue, now.as_millis(), lease, slots], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    ids.into_iter().map(|id| load(connection, id, store)).collect()
-}
-
-fn load(connection: &Connection, id: i64, store: &str) -> Result<Job, StoreError> {
-    let mut statement = connection.statement(
-        "select job.*, delivery.event, delivery.body, delivery.headers from job join delivery on delivery.id = job.delivery where job.id = +?1",
-    )?;
-    let mut rows = statement.query([id])?;
-    match rows.next()? {
-        Some(row) => job(row, store),
-        None => Err(StoreError::Sqlite(rusqlite::Error::QueryReturnedNoRows)),
+    let mut jobs = Vec::new();
+    let mut statement = connection.statement(DUE)?;
+    let mut rows = statement.query(params![want.queue, now.as_millis(), slots])?;
+    while let Some(row) = rows.next()? {
+        jobs.push(job(row, store)?);
     }
+    let lease = now.after(want.lease).as_millis();
+    for job in &jobs {
+        // One row at a time: what changes several keeps a journal of its own.
+        connection
+            .statement("update job set due_at = ?2, claimed_at = ?3, token = ?4, attempts = ?5 where id = ?1")?
+            .execute(params![job.id, lease, now.as_millis(), job.token, job.attempts])?;
+    }
+    Ok(jobs)
 }
 
+/// The job of a row of [`DUE`] as it is once it is claimed: under the next token, and the attempt counted.
 fn job(row: &Row<'_>, store: &str) -> Result<Job, StoreError> {
-    let id: i64 = row.get("id")?;
-    let phase: String = row.get("phase")?;
-    let phase = Phase::from_word(&phase).ok_or(rusqlite::Error::InvalidQuery)?;
-    let checkpoint: Option<String> = row.get("checkpoint")?;
-    let tell: Option<String> = row.get("tell")?;
-    let event: String = row.get("event")?;
-    let body: Vec<u8> = row.get("body")?;
-    let trace = trace(row.get_ref("headers")?.as_str().map_err(rusqlite::Error::from)?)?;
-    let mut event: Event = serde_json::from_str(&event)?;
+    let id: i64 = row.get(0)?;
+    let phase = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+    let phase = Phase::from_word(phase).ok_or(rusqlite::Error::InvalidQuery)?;
+    let checkpoint: Option<String> = row.get(9)?;
+    let tell: Option<String> = row.get(10)?;
+    let body: Vec<u8> = row.get(12)?;
+    let mut event: Event = serde_json::from_str(row.get_ref(11)?.as_str().map_err(rusqlite::Error::from)?)?;
     event.raw = Payload::from_body(&body);
     Ok(Job {
         id,
-        delivery: row.get("delivery")?,
+        delivery: row.get(1)?,
         phase,
-        name: row.get("name")?,
-        queue: row.get("queue")?,
-        token: row.get("token")?,
-        attempts: row.get("attempts")?,
-        deferrals: row.get("deferrals")?,
-        run_id: row.get::<_, Option<String>>("run_id")?.unwrap_or_else(|| format!("{store}-{id}")),
+        name: row.get(3)?,
+        queue: row.get(4)?,
+        token: row.get::<_, i64>(5)? + 1,
+        attempts: row.get::<_, u32>(6)? + 1,
+        deferrals: row.get(7)?,
+        run_id: row.get::<_, Option<String>>(8)?.unwrap_or_else(|| format!("{store}-{id}")),
         checkpoint: checkpoint.map(|text| serde_json::from_str(&text)).transpose()?,
         tell: tell.map(|text| serde_json::from_str(&text)).transpose()?,
         event,
         body: Bytes::from(body),
-        trace,
+        trace: trace(row.get_ref(13)?.as_str().map_err(rusqlite::Error::from)?)?,
     })
 }
 

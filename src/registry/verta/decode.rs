@@ -8,7 +8,6 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::event::Payload;
 use crate::registry::object::Object;
 use crate::registry::other;
 use crate::{Event, EventKind, Stage, Timestamp};
@@ -127,12 +126,10 @@ impl<'de> Deserialize<'de> for Scalar {
 }
 
 pub(in crate::registry) fn parse(name: &str, body: &[u8]) -> Event {
-    let mut event = match serde_json::from_slice::<CreateEventRequest>(body) {
+    match serde_json::from_slice::<CreateEventRequest>(body) {
         Ok(request) => request.into_event(name),
         Err(_) => other(name, "unreadable"),
-    };
-    event.raw = Payload::from_body(body);
-    event
+    }
 }
 
 impl CreateEventRequest {
