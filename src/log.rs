@@ -6,6 +6,7 @@
 
 mod gather;
 mod journal;
+mod json;
 mod limit;
 mod repeats;
 
@@ -18,6 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt, registry};
 
 use gather::{Gather, Lines};
+use json::Json;
 use limit::Limit;
 
 /// The log of this process. When it is dropped, everything is written.
@@ -39,8 +41,7 @@ pub fn start(filter: &str, stream: Option<&str>) -> Result<Log, String> {
     } else if stderr().is_terminal() {
         limited.with(fmt::layer().with_writer(stderr).with_target(false)).init();
     } else {
-        let json = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
-        limited.with(json.with_writer(Gather(Arc::clone(&lines)))).init();
+        limited.with(fmt::layer().event_format(Json).with_writer(Gather(Arc::clone(&lines)))).init();
     }
     if let Some(error) = refused {
         warn!(%error, "stderr is the journal, and its socket cannot be used: logging as JSON");
