@@ -8,7 +8,8 @@ use crate::harness::{Daemon, Registry, Site, until};
 async fn a_scan_and_a_promotion_arrive_once_and_their_outcomes_stand_in_the_registry() {
     let registry = Registry::start();
     let site = Site::new(&registry.url);
-    site.plugin("scan", "echo \"$SCANRELAY_RUN_ID\" >> $SITE/runs; echo '{\"type\":\"result\",\"verdict\":\"safe\",\"url\":\"https://scans.example.com/1\"}'");
+    site.pipe("go");
+    site.plugin("scan", "cat > /dev/null; read word < $SITE/go; echo \"$SCANRELAY_RUN_ID\" >> $SITE/runs; echo '{\"type\":\"result\",\"verdict\":\"safe\",\"url\":\"https://scans.example.com/1\"}'");
     let daemon = Daemon::start(&site);
     let webhook = registry.webhook(&daemon).await;
 
@@ -20,6 +21,8 @@ async fn a_scan_and_a_promotion_arrive_once_and_their_outcomes_stand_in_the_regi
     let (model, version) = registry.version("fraud").await;
     let build = registry.build(&version).await;
     registry.request_scan(build).await;
+    until("the scan's beginning", || registry.scan(build), |scan| scan["scan_status"] == "scanning").await;
+    site.tell("go").await;
     let scan = until("the scan's result", || registry.scan(build), |scan| scan["scan_status"] == "scanned").await;
     assert_eq!(scan["safety_status"], "safe");
     assert_eq!(scan["scan_external_results"]["url"], "https://scans.example.com/1");

@@ -65,7 +65,7 @@ async fn a_trace_goes_the_whole_way() {
     let environment = site.lines("environment");
     let plugin = environment.iter().find_map(|line| line.strip_prefix("TRACEPARENT=")).expect("a trace");
     let mut spans = vec![plugin.to_owned()];
-    // The progress, and the outcome until it is told.
+    // The outcome until it is told.
     for _ in 0..3 {
         let head = heard.recv_timeout(LONG).unwrap();
         spans.extend(head.lines().find_map(|line| line.strip_prefix("traceparent: ")).map(str::to_owned));

@@ -211,7 +211,7 @@ async fn a_retry_over_the_socket_is_written_down_with_who_asked() {
     );
     assert_eq!(bench.state().await, "open");
     // The worker is woken: this returns at once.
-    tokio::time::timeout(Duration::from_mins(1), bench.admin.wake.notified()).await.unwrap();
+    tokio::time::timeout(Duration::from_mins(1), bench.admin.acted.notified()).await.unwrap();
     let (status, answer) = retry(999).await;
     assert_eq!((status, answer["message"].as_str()), (404, Some("there is no job 999: see scanrelay jobs list")));
     let (status, answer) = retry(bench.dead).await;

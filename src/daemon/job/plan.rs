@@ -1,6 +1,8 @@
 //! From a route to jobs: which jobs a delivery begins with, and which follow from what has ended. Pure functions; the
 //! store applies what they say in the same transaction that brought the news.
 
+use std::time::Duration;
+
 use scanrelay::plugin::{Conclusion, Status, Verdict};
 use scanrelay::{Event, EventKind, registry};
 use serde::{Deserialize, Serialize};
@@ -34,7 +36,12 @@ pub struct NewJob {
     pub lane: Option<String>,
     pub tell: Option<registry::Outcome>,
     pub held: bool,
+    /// How long after its delivery it is due.
+    pub after: Duration,
 }
+
+/// A scan that ends sooner is told with its outcome alone: the word on the way would be one more request for nothing.
+pub const SCANNING_AFTER: Duration = Duration::from_secs(1);
 
 /// A job of the round, as far as decisions look at it.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +76,8 @@ pub enum Closed {
 pub fn first_jobs(plan: &Plan, event: &Event) -> Vec<NewJob> {
     let mut jobs = Vec::new();
     if plan.report && event.kind == EventKind::ScanRequest && !plan.scanners.is_empty() {
-        jobs.push(told(event, Phase::Progress, registry::Outcome::Scanning));
+        let scanning = told(event, Phase::Progress, registry::Outcome::Scanning);
+        jobs.push(NewJob { after: SCANNING_AFTER, ..scanning });
     }
     for scanner in plan.scanners.iter().chain(&plan.advisory) {
         jobs.push(run(scanner, None));
@@ -83,6 +91,7 @@ pub fn first_jobs(plan: &Plan, event: &Event) -> Vec<NewJob> {
             lane: Some(action_lane(event)),
             tell: None,
             held: !plan.scanners.is_empty(),
+            after: Duration::ZERO,
         });
     }
     jobs
@@ -258,7 +267,15 @@ fn promoted(
 }
 
 fn run(plugin: &str, lane: Option<String>) -> NewJob {
-    NewJob { phase: Phase::Run, name: plugin.to_owned(), queue: plugin_queue(plugin), lane, tell: None, held: false }
+    NewJob {
+        phase: Phase::Run,
+        name: plugin.to_owned(),
+        queue: plugin_queue(plugin),
+        lane,
+        tell: None,
+        held: false,
+        after: Duration::ZERO,
+    }
 }
 
 fn told(event: &Event, phase: Phase, outcome: registry::Outcome) -> NewJob {
@@ -269,6 +286,7 @@ fn told(event: &Event, phase: Phase, outcome: registry::Outcome) -> NewJob {
         lane: Some(format!("report:{}:{}", event.registry, event.subject())),
         tell: Some(outcome),
         held: false,
+        after: Duration::ZERO,
     }
 }
 

@@ -180,7 +180,7 @@ pub(super) fn insert_job(
             job.queue,
             job.lane,
             state.word(),
-            since.min(now).as_millis(),
+            since.min(now).after(job.after).as_millis(),
             now.as_millis(),
             job.tell.as_ref().map(serde_json::to_string).transpose()?,
             earlier.run_id,

@@ -65,7 +65,7 @@ async fn slots_queues_and_the_bound_on_runs_are_kept() {
     scans(&bench, "beta", 4).await;
     let claimed = async |wants: &[(&str, u32)], runs| {
         let wants = wants.iter().map(|(queue, slots)| want(queue, *slots)).collect();
-        let jobs = bench.store.claim(wants, runs, NOW).await.unwrap().jobs;
+        let jobs = bench.store.claim(wants, runs, NOW.after(SCANNING_AFTER)).await.unwrap().jobs;
         let mut queues: Vec<String> = jobs.into_iter().map(|job| job.queue).collect();
         queues.sort();
         queues

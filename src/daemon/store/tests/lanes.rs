@@ -76,8 +76,8 @@ async fn reports_of_different_subjects_do_not_wait_for_each_other() {
     bench.accept(scan("b", "2"), &plan(&["alpha"], &[])).await;
     let other = delivery("other", &scan("c", "1"));
     assert_eq!(bench.insert(other, &plan(&["alpha"], &[])).await, Inserted::New(3));
-    assert_eq!(bench.claim_at("registry:verta", 9, NOW).await.jobs.len(), 2);
-    assert_eq!(bench.claim_at("registry:other", 9, NOW).await.jobs.len(), 1);
+    assert_eq!(bench.claim_at("registry:verta", 9, NOW.after(SCANNING_AFTER)).await.jobs.len(), 2);
+    assert_eq!(bench.claim_at("registry:other", 9, NOW.after(SCANNING_AFTER)).await.jobs.len(), 1);
 }
 
 #[tokio::test]

@@ -179,3 +179,16 @@ async fn a_dead_scanner_votes_error_and_the_delivery_is_dead_once_that_is_told()
     let row = bench.store.delivery(delivery).await.unwrap().unwrap();
     assert_eq!((row.state.as_str(), row.reason.as_deref()), ("dead", Some("run alpha: it crashed")));
 }
+
+#[tokio::test]
+async fn a_scan_that_ends_soon_is_told_with_its_outcome_alone() {
+    let bench = Bench::new().await;
+    let delivery = bench.accept(scan("a", "1"), &plan(&["alpha"], &[])).await;
+    let early = NOW.after(SCANNING_AFTER.saturating_sub(Duration::from_millis(1)));
+    let nothing = bench.claim_at("registry:verta", 9, early).await;
+    assert_eq!((nothing.jobs.len(), nothing.next_due), (0, Some(NOW.after(SCANNING_AFTER))));
+    bench.end("plugin:alpha", voted(Verdict::Safe)).await;
+    bench.check(delivery, "open", &["progress verta superseded", "run alpha done", "report verta due"]).await;
+    let told = bench.claim_at("registry:verta", 9, NOW).await.jobs;
+    assert_eq!(told.iter().map(|job| job.phase).collect::<Vec<_>>(), [Phase::Report]);
+}
