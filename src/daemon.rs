@@ -58,6 +58,7 @@ pub use trial::{Trial, Tried};
 
 use reload::{Read, Reload};
 use service::Pulse;
+use trace::Spans;
 
 /// A daemon at work.
 pub struct Daemon {
@@ -68,6 +69,7 @@ pub struct Daemon {
     worker: JoinHandle<()>,
     stop_working: CancellationToken,
     pulse: Pulse,
+    spans: Spans,
     manager: Manager,
     reload: Reload,
     asked: Option<(Signal, Arc<Read>)>,
@@ -119,9 +121,11 @@ impl Daemon {
         };
         tokio::join!(self.intake.handle.stop(true), worker_done);
         info!("drained");
+        let spans = self.spans.clone();
+        let sent = tokio::task::spawn_blocking(move || spans.close());
         drop(attending);
         // Kept to the end, so that a probe sees the drain.
-        tokio::join!(self.admin.handle.stop(false), self.socket.handle.stop(false));
+        let (_, (), ()) = tokio::join!(sent, self.admin.handle.stop(false), self.socket.handle.stop(false));
         if let Err(error) = std::fs::remove_file(&self.socket_path) {
             warn!(path = %self.socket_path.display(), %error, "the admin socket could not be removed");
         }

@@ -29,7 +29,7 @@ pub struct Log(Arc<Lines>);
 pub fn start(filter: &str, stream: Option<&str>) -> Result<Log, String> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|_| format!("--log {filter:?} is no filter: say error, warn, info, debug or trace"))?;
-    let lines = Arc::new(Lines::default());
+    let lines = Arc::new(Lines::to(stderr()));
     let limited = registry().with(filter).with(Limit(Arc::clone(&lines)));
     let journal = stream.filter(|stream| journal::is_stderr(stream)).map(|_| journal::layer());
     let (journal, refused) = match journal.transpose() {

@@ -28,6 +28,11 @@ impl TraceParent {
     /// The header's name.
     pub const HEADER: &'static str = "traceparent";
 
+    /// A trace that begins here, or a span of it.
+    pub fn new(trace: NonZeroU128, span: NonZeroU64, sampled: bool) -> Self {
+        Self { trace, span, flags: u8::from(sampled) }
+    }
+
     /// Reads the header. `None`: it is malformed, and has to be treated as if it were not there.
     ///
     /// Of a version younger than ours what ours knows is read, as the specification says; version `ff` does not exist.
@@ -138,5 +143,7 @@ mod tests {
         let child = trace.child(NonZeroU64::MIN);
         assert_eq!((child.trace_id().as_str(), child.span_id().as_str()), (TRACE, "0000000000000001"));
         assert!(child.is_sampled());
+        assert_eq!(TraceParent::new(trace.trace, NonZeroU64::MIN, true), child);
+        assert!(!TraceParent::new(trace.trace, NonZeroU64::MIN, false).is_sampled());
     }
 }

@@ -131,7 +131,7 @@ const DAEMON: &[Room] = &[
     room("rejections", &[], &["tokio", HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room(
         "server",
-        &["clock", "current", "job", "metrics", "rejections", "store", "tls"],
+        &["clock", "current", "job", "metrics", "rejections", "store", "tls", "trace"],
         &[HTTP, SQL, PROCESS, CHILD, "std::fs"],
     ),
     room(
@@ -185,6 +185,7 @@ const DAEMON: &[Room] = &[
             "service",
             "snapshot",
             "store",
+            "trace",
             "worker",
             "daemon",
         ],

@@ -156,6 +156,9 @@ fn the_package_works_where_it_is_unpacked() {
     assert!(line.starts_with("ready intake="), "{line}");
     assert_eq!(daemon.wait().unwrap().code(), Some(0));
 
+    for watched in ["prometheus/scanrelay.rules.yml", "prometheus/scanrelay.rules.test.yml", "grafana/scanrelay.json"] {
+        assert!(place.join("usr/share/doc/scanrelay").join(watched).is_file(), "{watched}");
+    }
     a_first_registry_is_configured(folder.path(), &place);
     every_command_has_a_page_and_is_completed(&place);
 }

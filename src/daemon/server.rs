@@ -24,6 +24,7 @@ use super::metrics::{self, Metrics, Result as Became};
 use super::rejections::Rejections;
 use super::store::{Bounds, Inserted, Intake, Store, StoreError};
 use super::tls;
+use super::trace::{Span, Spans};
 
 /// A sender that was answered 503 comes back after this long. Below 60 s, since MLflow does not renew its timestamps.
 const RETRY_AFTER_SECONDS: &str = "30";
@@ -38,6 +39,7 @@ pub struct Front {
     pub clock: Clock,
     pub wake: Arc<Notify>,
     pub terms: View<Terms>,
+    pub spans: Spans,
     pub limits: IntakeLimits,
 }
 
@@ -156,15 +158,30 @@ async fn take_in(front: &Front, delivery: Delivery, door: &Door, terms: &Terms) 
     let counters = &door.counters;
     let plan = (terms.route)(delivery.event());
     let (registry, kind, subject) = named(&delivery);
-    let trace_id = delivery.trace().map(|trace| trace.trace_id());
-    let trace_id = trace_id.as_deref();
+    let sent = delivery.trace();
     let ignored = plan.as_ref().err().cloned();
     let now = front.clock.now();
     let inserted = front.store.insert(Intake { delivery, plan }, terms.bounds, now).await;
-    let duration_ms = u64::try_from(verified.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = verified.elapsed();
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match inserted {
         Ok(Inserted::New(id)) => {
             counters.accepted_at(now);
+            let trace = front.spans.received(id, sent);
+            if let Some(own) = trace {
+                front.spans.ended(Span {
+                    name: "receive",
+                    own,
+                    parent: sent,
+                    took,
+                    delivery: id,
+                    registry: &registry,
+                    plugin: None,
+                    failure: None,
+                });
+            }
+            let trace_id = trace.map(|trace| trace.trace_id());
+            let trace_id = trace_id.as_deref();
             match ignored {
                 None => {
                     front.wake.notify_one();
@@ -180,7 +197,7 @@ async fn take_in(front: &Front, delivery: Delivery, door: &Door, terms: &Terms) 
         }
         Ok(Inserted::Duplicate(id)) => {
             counters.count(Became::Duplicate);
-            info!(delivery = id, registry, kind, subject, duration_ms, trace_id, "duplicate");
+            info!(delivery = id, registry, kind, subject, duration_ms, "duplicate");
             HttpResponse::Ok().json(json!({ "delivery": id.to_string(), "duplicate": true }))
         }
         Ok(Inserted::Full) => {

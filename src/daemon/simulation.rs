@@ -24,6 +24,7 @@ use super::rejections::Rejections;
 use super::running::Running;
 use super::server::{self, BodyLimits, Door, Front, IntakeLimits};
 use super::store::{Bounds, Filter, Store, StoreError};
+use super::trace::Spans;
 use super::verdict::Policy;
 use super::worker::{Limits, Terms, Worker};
 use world::World;
@@ -82,6 +83,7 @@ fn front(store: &Store, clock: Clock, wake: &Arc<Notify>) -> Front {
             bounds: Bounds { pending: 1000, pending_per_registry: 1000 },
             certificate: None,
         }),
+        spans: Spans::of(""),
         limits: IntakeLimits {
             max_connections: 10,
             header_timeout: Duration::from_secs(5),
@@ -101,6 +103,7 @@ fn worker(store: &Store, clock: Clock, wake: &Arc<Notify>, world: &Arc<World>) -
         running: Running::default(),
         turns: watch::Sender::default(),
         metrics: Metrics::new(store.counts(), clock.wall()),
+        spans: Spans::of(""),
         terms: View::from(Terms {
             effects: Arc::clone(world),
             schedule: SCHEDULE,

@@ -25,6 +25,7 @@ use super::server::{self, Front, IntakeLimits};
 use super::service::{Manager, Pulse};
 use super::snapshot::{Lasting, Snapshot};
 use super::store::Store;
+use super::trace::Spans;
 use super::worker::Worker;
 use super::{Daemon, runner};
 
@@ -40,6 +41,7 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
     let snapshot = Snapshot::new(config, &lasting)?;
     let (config, keep) = (Arc::clone(&snapshot.config), snapshot.keep);
     let current = Current::new(snapshot);
+    let spans = Spans::of(store.id());
     let (wake, acted) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let running = Running::default();
     let turns = watch::Sender::default();
@@ -59,12 +61,14 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
         running: running.clone(),
         turns,
         metrics: metrics.clone(),
+        spans: spans.clone(),
         terms: current.view(|snapshot| &snapshot.work),
     };
     let front = Front {
         store: store.clone(),
         clock,
         wake: Arc::clone(&wake),
+        spans: spans.clone(),
         terms: current.view(|snapshot| &snapshot.intake),
         limits: IntakeLimits {
             max_connections: config.server.max_connections as usize,
@@ -95,6 +99,7 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
         worker: tokio::spawn(worker.run(stop_working.clone())),
         stop_working,
         pulse,
+        spans,
         manager: Manager::default(),
         reload: Reload { current, lasting, wake, notice, retaining },
         asked: None,

@@ -21,6 +21,7 @@ use super::job::Schedule;
 use super::metrics::Metrics;
 use super::running::Running;
 use super::store::{Claimed, Store};
+use super::trace::Spans;
 use attempt::Work;
 pub use slots::Limits;
 use slots::Slots;
@@ -41,6 +42,7 @@ pub struct Worker<E> {
     /// Goes up at every turn of the loop, for whoever asks whether it still turns.
     pub turns: watch::Sender<u64>,
     pub metrics: Metrics,
+    pub spans: Spans,
     pub terms: View<Terms<E>>,
 }
 
@@ -76,6 +78,7 @@ impl<E: Effects> Worker<E> {
                             effects: Arc::clone(&terms.effects),
                             clock: self.clock,
                             metrics: self.metrics.clone(),
+                            spans: self.spans.clone(),
                             schedule: terms.schedule,
                             in_hand: self.running.begin(job.id, &stop),
                             wake: Arc::clone(&self.wake),

@@ -1,6 +1,6 @@
 //! Lines on their way to stderr. Gathered, bounded, and counted where they are lost.
 
-use std::io::{self, Write, stderr};
+use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct Lines {
     state: Mutex<State>,
     changed: Condvar,
     /// Taken before `state`, for as long as is written: what was said first is written first.
-    out: Mutex<()>,
+    out: Mutex<Box<dyn Write + Send>>,
     started: Instant,
 }
 
@@ -37,13 +37,12 @@ struct State {
     asleep: bool,
 }
 
-impl Default for Lines {
-    fn default() -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), out: Mutex::default(), started: Instant::now() }
-    }
-}
-
 impl Lines {
+    pub fn to(out: impl Write + Send + 'static) -> Self {
+        let out = Mutex::new(Box::new(out) as Box<dyn Write + Send>);
+        Self { state: Mutex::default(), changed: Condvar::new(), out, started: Instant::now() }
+    }
+
     /// Whether an error is to be said now. Otherwise it is counted.
     pub fn may_say(&self, key: Key, words: impl FnOnce() -> String) -> bool {
         let now = self.started.elapsed();
@@ -57,11 +56,11 @@ impl Lines {
 
     /// Writes a line after all that were gathered.
     pub fn write(&self, line: &[u8]) {
-        let _turn = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         let mut waiting = std::mem::take(&mut self.state().waiting);
         waiting.extend_from_slice(line);
         // Nobody reads a log whose stderr is gone.
-        let _ = stderr().write_all(&waiting);
+        let _ = out.write_all(&waiting);
     }
 
     fn gather(&self, line: &[u8]) {
@@ -162,5 +161,76 @@ impl Write for Line<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    /// Says that it was given something, waits until it may take it, and takes it.
+    struct Slow {
+        given: Sender<Vec<u8>>,
+        may: Receiver<()>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+            self.given.send(lines.to_owned()).unwrap();
+            self.may.recv().unwrap();
+            Ok(lines.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn slow() -> (Arc<Lines>, Receiver<Vec<u8>>, Sender<()>) {
+        let ((given, taken), (go, may)) = (channel(), channel());
+        (Arc::new(Lines::to(Slow { given, may })), taken, go)
+    }
+
+    #[test]
+    fn who_says_that_all_is_well_does_not_wait_and_an_error_comes_after_it() {
+        let (lines, taken, go) = slow();
+        spawn(&lines);
+        lines.gather(b"one\n");
+        assert_eq!(taken.recv().unwrap(), b"one\n");
+        // Nobody takes anything now.
+        lines.gather(b"two\n");
+        lines.gather(b"three\n");
+        let error = thread::spawn({
+            let lines = Arc::clone(&lines);
+            move || lines.write(b"error\n")
+        });
+        go.send(()).unwrap();
+        let mut rest = Vec::new();
+        while !rest.ends_with(b"error\n") {
+            rest.extend(taken.recv().unwrap());
+            go.send(()).unwrap();
+        }
+        assert_eq!(rest, b"two\nthree\nerror\n");
+        error.join().unwrap();
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted_and_the_rest_is_written() {
+        let lines = Lines::to(io::sink());
+        let line = vec![b'x'; MOST / 4];
+        for _ in 0..6 {
+            lines.gather(&line);
+        }
+        let kept = || {
+            let state = lines.state();
+            (state.waiting.len(), state.lost)
+        };
+        assert_eq!(kept(), (MOST, 2));
+        lines.write(b"");
+        assert_eq!(kept(), (0, 2));
+        lines.gather(&line);
+        assert_eq!(kept(), (line.len(), 2));
     }
 }

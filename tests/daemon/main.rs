@@ -14,6 +14,8 @@ mod incidents;
 mod logs;
 mod metrics;
 mod network;
+#[cfg(feature = "otel")]
+mod otel;
 mod outgoing;
 mod recovery;
 mod reload;

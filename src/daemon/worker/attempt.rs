@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scanrelay::TraceParent;
 use tokio::sync::{Notify, mpsc};
 use tokio::time;
 use tracing::{error, info, warn};
@@ -13,7 +14,7 @@ use crate::daemon::job::{self, Ending, Job, Next, Outcome, Phase, Schedule};
 use crate::daemon::metrics::Metrics;
 use crate::daemon::running::InHand;
 use crate::daemon::store::{Attempt, Settled, Store, StoreError};
-use crate::daemon::trace;
+use crate::daemon::trace::{self, Span, Spans};
 
 /// What an attempt is carried out with.
 pub(super) struct Work<E> {
@@ -21,6 +22,7 @@ pub(super) struct Work<E> {
     pub(super) effects: Arc<E>,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
+    pub(super) spans: Spans,
     pub(super) schedule: Schedule,
     pub(super) in_hand: InHand,
     pub(super) wake: Arc<Notify>,
@@ -39,7 +41,8 @@ pub(super) struct Over {
 impl<E: Effects> Work<E> {
     pub(super) async fn carry_out(self, mut job: Job) {
         // What the plugin and the registry hear of the trace is this attempt.
-        job.trace = job.trace.map(|trace| trace.child(trace::span()));
+        let parent = self.spans.received(job.delivery, job.trace);
+        job.trace = parent.map(|trace| trace.child(trace::span()));
         let started = time::Instant::now();
         let overdrawn = job::overdrawn(&job, &self.schedule);
         let ran = overdrawn.is_none();
@@ -63,7 +66,26 @@ impl<E: Effects> Work<E> {
         let _ = self.over.send(Over { queue: job.queue.clone(), phase: job.phase, unreachable });
         if self.settle(&job, &next, attempt, stored.await).await {
             self.metrics.settled(&job, &next, ran.then_some(took));
+            self.tell_span(&job, parent, &next, took);
         }
+    }
+
+    fn tell_span(&self, job: &Job, parent: Option<TraceParent>, next: &Next, took: std::time::Duration) {
+        let Some(own) = job.trace else { return };
+        let failure = match next {
+            Next::Retry { reason, .. } | Next::End(Ending::Dead { reason }) => Some(reason.as_str()),
+            Next::Release | Next::End(_) => None,
+        };
+        self.spans.ended(Span {
+            name: job.phase.word(),
+            own,
+            parent,
+            took,
+            delivery: job.delivery,
+            registry: &job.event.registry,
+            plugin: (job.phase == Phase::Run).then_some(&job.name),
+            failure,
+        });
     }
 
     /// Lets it be done, and commits what the plugin saves meanwhile.
