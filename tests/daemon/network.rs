@@ -21,7 +21,7 @@ use crate::harness::{LONG, Registry, Site};
 /// A certificate authority of the test's own.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-/// A certificate for `localhost` and 127.0.0.1, and its key, as PEM.
+/// A certificate and its key, as PEM.
 pub struct Identity {
     pub certificate: String,
     pub key: String,
@@ -39,13 +39,14 @@ impl Authority {
     }
 
     pub fn identity(&self) -> Identity {
-        self.identity_from(Duration::ZERO)
+        self.identity_for(&["localhost", "127.0.0.1"], Duration::ZERO)
     }
 
-    /// One that ended that long ago, or that still holds.
-    pub fn identity_from(&self, ended: Duration) -> Identity {
+    /// One for these names, that ended that long ago, or that still holds.
+    pub fn identity_for(&self, names: &[&str], ended: Duration) -> Identity {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
         if !ended.is_zero() {
             params.not_after = (SystemTime::now() - ended).into();
         }

@@ -66,6 +66,28 @@ async fn both_listeners_speak_tls_and_nothing_else() {
     assert!(code == 0 && said.starts_with("accepted: "), "{said}{stderr}");
 }
 
+/// The certificate is for the name by which registries call it, which leads elsewhere or nowhere from here.
+#[tokio::test]
+async fn send_finds_its_daemon_by_the_name_of_the_certificate() {
+    let (site, authority) = (Site::new(NOWHERE), Authority::new());
+    authority.identity_for(&["scanrelay.example.com"], Duration::ZERO).write(&site);
+    let ca = site.write("ca.pem", &authority.pem(), 0o644).display().to_string();
+    // A port that was free a moment ago: the command has to find it in the configuration.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let unnamed = secured(&site).replacen("127.0.0.1:0", &free, 1);
+    let named = unnamed.replace("[server]\n", "[server]\npublic_url = \"https://scanrelay.example.com\"\n");
+    let _daemon = Daemon::start_as(&site, &named);
+    let send = |configuration: &str| {
+        let mut send = site.command(&["send", "verta", "--example", "scan_request", "--ca-file", &ca]);
+        site.write("scanrelay.toml", configuration, 0o600);
+        crate::harness::ended(&mut send)
+    };
+    let (code, said, stderr) = send(&named);
+    assert!(code == 0 && said.starts_with("accepted: "), "{said}{stderr}");
+    let (code, _, stderr) = send(&unnamed);
+    assert!(code == 1 && stderr.contains("no connection: ") && stderr.contains("not valid for name"), "{stderr}");
+}
+
 /// A connection with its own TLS, over which requests go one after the other.
 struct Line(StreamOwned<ClientConnection, TcpStream>);
 
@@ -167,7 +189,7 @@ async fn a_certificate_at_fault_is_named_with_the_cure() {
     check("server.tls.certificate");
 
     // One that has ended is shown all the same, with a warning: somebody may still want what it can give.
-    authority.identity_from(Duration::from_hours(48)).write(&site);
+    authority.identity_for(&["localhost"], Duration::from_hours(48)).write(&site);
     let mut check = site.command(&["check"]);
     site.write("scanrelay.toml", &secured(&site), 0o600);
     let (code, said, stderr) = crate::harness::ended(&mut check);
