@@ -14,6 +14,7 @@ pub mod rejections;
 pub mod send;
 pub mod serve;
 pub mod status;
+pub mod store;
 pub mod verify;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::daemon::Config;
+use crate::daemon::{Config, StoreAt};
 use admin_client::Access;
 
 /// Where the configuration is when nobody says where.
@@ -78,6 +79,9 @@ pub enum Command {
     /// Lists the plugins, and tries one without a registry.
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Looks at the store: its size, whether it is sound; its backup and restore.
+    #[command(subcommand)]
+    Store(store::Command),
     /// Lists the last refused requests of each registry, which the daemon keeps in memory; or saves one.
     Rejections(rejections::Arguments),
     /// Says why a saved request does or does not verify. Exits 0 when it does, 1 when not.
@@ -130,9 +134,14 @@ fn read(file: &Path) -> Result<Config, String> {
     Config::load(file, environment()).map_err(|error| error.to_string())
 }
 
+/// Where the store of that configuration is.
+pub fn store_at(file: &Path) -> Result<StoreAt, Failure> {
+    Config::store_of(file, environment()).map_err(|error| Failure::Wrong(error.to_string()))
+}
+
 /// The way to what the daemon of that configuration knows.
 pub async fn access(file: &Path) -> Result<Access, Failure> {
-    let store = Config::store_of(file, environment()).map_err(|error| Failure::Wrong(error.to_string()))?;
+    let store = store_at(file)?;
     Access::open(&store.path, &store.socket).await
 }
 

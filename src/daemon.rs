@@ -44,7 +44,7 @@ use tracing::{info, warn};
 pub use admin::acts::{Act, did, in_words, would};
 pub use admin::{show_delivery, show_job};
 pub use clock::Clock;
-pub use config::{Catalog, Config, Found, SAMPLE, span};
+pub use config::{Catalog, Config, Found, SAMPLE, StoreAt, span};
 pub use listeners::{Handed, Listeners, bound};
 pub use rejections::RejectionRow;
 pub use route::explain;
@@ -52,7 +52,8 @@ pub use runner::harden;
 pub use service::Manager;
 pub use start::start;
 pub use store::{
-    ALL, AttemptRow, By, Cancelled, DeliveryRow, Filter, JobRow, Keep, Replayed, Status, Store, StoreError, VerdictRow,
+    ALL, AttemptRow, By, Cancelled, DeliveryRow, Filter, JobRow, Keep, Moment, Replayed, RowCounts, Status, Store,
+    StoreError, Vacuumed, VerdictRow,
 };
 pub use trial::{Trial, Tried};
 

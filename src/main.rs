@@ -74,6 +74,7 @@ async fn run(arguments: Arguments, handed: Handed) -> Outcome {
             command::deliveries::run(deliveries, &command::access(&arguments.config).await?).await
         }
         Command::Plugin(plugin) => command::plugin::run(&arguments.config, plugin).await,
+        Command::Store(store) => command::store::run(&arguments.config, store).await,
         Command::Jobs(jobs) => command::jobs::run(jobs, &command::access(&arguments.config).await?).await,
     }
 }

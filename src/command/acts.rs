@@ -87,15 +87,15 @@ impl Access {
     }
 }
 
-fn act(reason: Option<String>) -> Act {
+pub(super) fn act(reason: Option<String>) -> Act {
     Act { reason, ..Act::default() }
 }
 
-fn by(reason: Option<String>) -> By {
+pub(super) fn by(reason: Option<String>) -> By {
     By { uid: Some(rustix::process::getuid().as_raw()), reason }
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Clock::system().now()
 }
 
@@ -107,7 +107,11 @@ fn before(now: Timestamp, span: Duration) -> Timestamp {
 fn words(answer: Result<Value, Failure>) -> Result<String, Failure> {
     let answer = answer?;
     let words = answer["words"].as_str().map(str::to_owned);
-    words.ok_or_else(|| Failure::Failed("the daemon's answer is not readable: is it of another version?".to_owned()))
+    words.ok_or_else(unreadable)
+}
+
+pub(super) fn unreadable() -> Failure {
+    Failure::Failed("the daemon's answer is not readable: is it of another version?".to_owned())
 }
 
 fn outcome(done: bool, words: String) -> Result<String, Failure> {

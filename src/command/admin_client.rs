@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Failure;
-use crate::daemon::{Act, DeliveryRow, Filter, JobRow, RejectionRow, Status, Store, show_delivery, show_job};
+use super::acts::{act, by, now, unreadable};
+use crate::daemon::{Act, DeliveryRow, Filter, JobRow, RejectionRow, Status, Store, Vacuumed, show_delivery, show_job};
 
 const NO_DAEMON: &str = "rejections are kept by a running daemon only: start scanrelay serve";
 
@@ -112,6 +113,45 @@ impl Access {
             200 => Ok(Some(answer.bytes().await.map_err(|error| self.broken(&error))?.to_vec())),
             _ => Ok(None),
         }
+    }
+
+    /// Gives the store's empty pages back, and tells how far it is: what it came to.
+    pub(super) async fn vacuum(
+        &self,
+        reason: Option<String>,
+        mut told: impl FnMut(Vacuumed),
+    ) -> Result<Vacuumed, Failure> {
+        let mut last = Vacuumed::default();
+        let client = match self {
+            Self::Daemon { client, .. } => client,
+            Self::Stopped { store } => {
+                let mut vacuum = store.vacuum(by(reason), now()).await.map_err(failed)?;
+                while let Some(far) = vacuum.step().await.map_err(failed)? {
+                    last = far;
+                    told(last);
+                }
+                return Ok(last);
+            }
+        };
+        let sent = client.post("http://scanrelay/api/v1/store/vacuum").json(&act(reason)).send().await;
+        let mut answer = sent.map_err(|error| self.broken(&error))?;
+        if !answer.status().is_success() {
+            return Err(Failure::Failed(format!("the daemon answered {}: see its log", answer.status().as_u16())));
+        }
+        let mut lines = Vec::new();
+        while let Some(more) = answer.chunk().await.map_err(|error| self.broken(&error))? {
+            lines.extend_from_slice(&more);
+            while let Some(end) = lines.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = lines.drain(..=end).collect();
+                let far: Value = serde_json::from_slice(&line).unwrap_or_default();
+                if let Some(message) = far["message"].as_str() {
+                    return Err(Failure::Failed(message.to_owned()));
+                }
+                last = serde_json::from_value(far).map_err(|_| unreadable())?;
+                told(last);
+            }
+        }
+        Ok(last)
     }
 
     /// Asks the daemon to act: what came of it.

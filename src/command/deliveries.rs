@@ -110,6 +110,9 @@ fn print_one(found: &Value) -> Outcome {
         ("verified by", delivery.verified_by.clone()),
         ("round", delivery.round.to_string()),
     ];
+    if delivery.payload == 0 {
+        facts.push(("payload", "removed (retention.bodies): it cannot be replayed".to_owned()));
+    }
     if delivery.conflict {
         facts.push(("conflict", "another body came under the same key before".to_owned()));
     }

@@ -54,6 +54,14 @@ pub(super) fn state(word: &str) -> Cell {
     Cell::new(word).fg(color)
 }
 
+/// Bytes, in the largest unit that they fill.
+pub(super) fn size(bytes: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let Some((unit, bits)) = units.into_iter().find(|(_, bits)| bytes >> bits > 0) else { return format!("{bytes} B") };
+    let tenths = (u128::from(bytes) * 10) >> bits;
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+}
+
 /// How long ago, in the largest unit that says something.
 pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
     let seconds = now.since(at).as_secs();
@@ -62,5 +70,21 @@ pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
         60..3600 => format!("{}m", seconds / 60),
         3600..86_400 => format!("{}h", seconds / 3600),
         _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_told_in_the_largest_unit_that_they_fill() {
+        let check = |bytes, words| assert_eq!(size(bytes), words);
+        check(0, "0 B");
+        check(1023, "1023 B");
+        check(1024, "1.0 KiB");
+        check(1_048_575, "1023.9 KiB");
+        check(3 << 19, "1.5 MiB");
+        check(u64::MAX, "17179869183.9 GiB");
     }
 }

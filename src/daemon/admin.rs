@@ -27,7 +27,7 @@ use super::metrics::{MEDIA_TYPE, Metrics};
 use super::rejections::Rejections;
 use super::running::Running;
 use super::server::{RouteOf, not_found, refuse_method};
-use super::store::{Filter, Store, StoreError};
+use super::store::{Filter, Room, Store, StoreError};
 use super::tls;
 
 /// What the admin side works with.
@@ -55,6 +55,8 @@ pub struct Terms {
     pub token: Option<Secret>,
     /// Shown to who connects. Whether there is one stays as it was at the start.
     pub certificate: Option<Arc<CertifiedKey>>,
+    /// Without it the intake takes nothing more, and we are not ready.
+    pub room: Room,
 }
 
 /// Who is on the other end of the socket.
@@ -124,8 +126,12 @@ fn reads(config: &mut ServiceConfig) {
 }
 
 async fn ready(admin: Data<Admin>) -> HttpResponse {
-    match admin.store.is_writable().await {
-        Ok(()) => HttpResponse::Ok().json(json!({ "status": "ready" })),
+    let room = admin.terms.now().room;
+    let (writable, shortage) = tokio::join!(admin.store.is_writable(), admin.store.shortage(room));
+    match writable.and(shortage) {
+        Ok(None) => HttpResponse::Ok().json(json!({ "status": "ready" })),
+        Ok(Some(shortage)) => HttpResponse::ServiceUnavailable()
+            .json(json!({ "error": "disk_full", "message": format!("{}: see scanrelay store stats", shortage.0) })),
         Err(error) => failed(&error),
     }
 }

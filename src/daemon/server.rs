@@ -205,6 +205,11 @@ async fn take_in(front: &Front, delivery: Delivery, door: &Door, terms: &Terms) 
             warn!(registry, "as many deliveries are open as may be: answered 503");
             unavailable("full", "as many deliveries are open as may be, try again later")
         }
+        Ok(Inserted::NoRoom) => {
+            counters.count(Became::Full);
+            warn!(registry, "there is no room for more on the disk, see scanrelay store stats: answered 503");
+            unavailable("disk_full", "there is no room for more deliveries, try again later")
+        }
         Err(error @ StoreError::Busy(_)) => {
             counters.count(Became::Busy);
             warn!(registry, %error, "answered 503");

@@ -23,7 +23,7 @@ use super::metrics::Metrics;
 use super::rejections::Rejections;
 use super::running::Running;
 use super::server::{self, BodyLimits, Door, Front, IntakeLimits};
-use super::store::{Bounds, Filter, Store, StoreError};
+use super::store::{Bounds, Filter, Room, Store, StoreError};
 use super::trace::Spans;
 use super::verdict::Policy;
 use super::worker::{Limits, Terms, Worker};
@@ -80,7 +80,7 @@ fn front(store: &Store, clock: Clock, wake: &Arc<Notify>) -> Front {
         terms: View::from(server::Terms {
             doors: [("verta".to_owned(), Arc::new(door))].into(),
             route: Arc::new(route),
-            bounds: Bounds { pending: 1000, pending_per_registry: 1000 },
+            bounds: Bounds { pending: 1000, pending_per_registry: 1000, room: Room { min_free: 0, max_size: None } },
             certificate: None,
         }),
         spans: Spans::of(""),

@@ -13,7 +13,7 @@ use super::job::{Schedule, plugin_queue, registry_queue};
 use super::metrics::Metrics;
 use super::rejections::Rejections;
 use super::server::{self, BodyLimits, Door, RouteOf};
-use super::store::{Bounds, Retention};
+use super::store::{Bounds, Retention, Room};
 use super::writeback::BadTarget;
 use super::{admin, route, worker};
 
@@ -59,6 +59,7 @@ impl Snapshot {
         let config = Arc::new(config);
         let routed = Arc::clone(&config);
         let route: Arc<RouteOf> = Arc::new(move |event: &Event| route::plan(&routed, event));
+        let room = Room { min_free: config.limits.min_free, max_size: config.store.max_size };
         let work = worker::Terms {
             effects: Arc::new(Live::new(&config, lasting.clock)?),
             schedule: schedule(&config),
@@ -69,20 +70,25 @@ impl Snapshot {
         let intake = server::Terms {
             doors: doors.collect(),
             route: Arc::clone(&route),
-            bounds: Bounds { pending: config.limits.pending, pending_per_registry: config.limits.pending_per_registry },
+            bounds: Bounds {
+                pending: config.limits.pending,
+                pending_per_registry: config.limits.pending_per_registry,
+                room,
+            },
             certificate: config.server.tls.as_ref().map(|tls| Arc::clone(&tls.certified)),
         };
         let admin = admin::Terms {
             queues: queues(&config).collect(),
             route,
             token: config.admin.token.clone(),
+            room,
             certificate: config.admin.tls.as_ref().map(|tls| Arc::clone(&tls.certified)),
         };
         Ok(Self {
             intake: Arc::new(intake),
             admin: Arc::new(admin),
             work: Arc::new(work),
-            keep: Retention { done: config.retention.done, dead: config.retention.dead },
+            keep: keep(&config),
             gone,
             config,
         })
@@ -98,6 +104,11 @@ fn door(peer: &Peer, config: &Config, lasting: &Lasting) -> Door {
     let receiver = Receiver::new(&peer.name, peer.registry.clone(), peer.verifier.clone());
     let body = BodyLimits { max: config.server.max_body, timeout: config.server.read_timeout };
     Door::new(receiver, body, lasting.clock, (&lasting.rejections, peer.probe), &lasting.metrics)
+}
+
+fn keep(config: &Config) -> Retention {
+    let keep = config.retention;
+    Retention { done: keep.done, dead: keep.dead, bodies: keep.bodies, logs: keep.logs, verdicts: keep.verdicts }
 }
 
 fn schedule(config: &Config) -> Schedule {

@@ -9,27 +9,35 @@ mod cancel;
 mod claim;
 mod counts;
 mod depth;
+mod import;
 mod insert;
 mod lane;
 mod list;
+mod lock;
+mod log;
 mod memory;
+mod migrate;
+mod moment;
 mod open;
 mod pause;
 mod purge;
 mod reader;
 mod replay;
 mod retry;
+mod room;
 mod round;
 mod seen;
 mod settle;
 mod statement;
 mod status;
+mod strip;
+mod vacuum;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 pub use audit::By;
 pub use cancel::Cancelled;
@@ -38,18 +46,22 @@ pub use counts::Counts;
 pub use depth::{Depth, Depths};
 pub use insert::{Bounds, Inserted, Intake};
 pub use list::{AttemptRow, DeliveryRow, Filter, JobRow, VerdictRow};
+pub use moment::{Moment, RowCounts};
 pub use pause::{ALL, PausedRow};
 pub use purge::{Purged, Retention};
 pub use replay::Replayed;
 pub use retry::Retried;
+pub use room::Room;
 pub use round::Keep;
 pub use settle::{Attempt, Settled};
 pub use status::Status;
+pub use vacuum::{Vacuum, Vacuumed};
 
 use batch::{Batch, Until};
-use open::Lock;
+use lock::Lock;
 use pause::Paused;
 use reader::Reader;
+use room::Look;
 use writer::Writer;
 
 /// The store. Clones share the file.
@@ -61,6 +73,7 @@ pub struct Store {
     /// Random, made with the file: run ids of different stores never clash.
     id: Arc<str>,
     paused: Paused,
+    look: Arc<Look>,
     _lock: Arc<Lock>,
 }
 
@@ -77,13 +90,33 @@ pub enum StoreError {
     TooNew { path: String, found: i64, known: i64 },
     #[error("{path} is no store of scanrelay: move it away or change store.url")]
     Foreign { path: String },
-    #[error("the store failed: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    #[error(
+        "{path} is gone or empty, and it was a store: put it back, or a backup (scanrelay store import); to begin anew, remove {path}.lock"
+    )]
+    Missing { path: String },
+    #[error("{path} is read-only: let this user write to the file and to its folder")]
+    ReadOnly { path: String },
+    #[error(
+        "{path} is damaged: {cause}; scanrelay store check says more; move it away and put a backup there (scanrelay store import)"
+    )]
+    Damaged { path: String, cause: String },
+    #[error("{path} is of version {from} and could not be migrated: {cause}; it is as it was")]
+    NotMigrated { path: String, from: i64, cause: String },
+    #[error("there is no store at {path}: start scanrelay serve, or name the right --config")]
+    NotThere { path: String },
+    #[error("{path} is of version {found}: start scanrelay serve once, which migrates it")]
+    Older { path: String, found: i64 },
+    #[error("the export could not be written: {0}")]
+    NotWritten(std::io::Error),
+    #[error("{path} holds something: an import makes a new store; move this one away first")]
+    NotEmpty { path: String },
+    #[error("nothing was imported: {0}")]
+    NotImported(String),
+    #[error("the store failed: {0}{cure}", cure = cure(.0))]
+    Sqlite(rusqlite::Error),
     #[error("the store's commit failed: {0}")]
     Commit(String),
-    #[error(
-        "the disk refused a write, and what it holds is not known ({0}): look after the disk, then restart scanrelay"
-    )]
+    #[error("nothing more is stored: {0}")]
     Refused(String),
     #[error("the store holds what cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
@@ -91,10 +124,27 @@ pub enum StoreError {
     Closed,
 }
 
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// What helps, where something does.
+fn cure(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            ": it is damaged; stop scanrelay, and see scanrelay store check"
+        }
+        Some(ErrorCode::DiskFull) => ": make room on its disk",
+        _ => "",
+    }
+}
+
 impl Store {
     /// Opens or makes the file, takes its lock, and voids the leases that a killed predecessor left.
     pub async fn open(path: &Path, queue: usize) -> Result<Self, StoreError> {
-        let path = path.to_owned();
+        let (look, path) = (Look::new(path), path.to_owned());
         let opened = tokio::task::spawn_blocking(move || open::open(&path)).await.map_err(|_| StoreError::Closed)??;
         Ok(Self {
             counts: opened.file.memory.counts(),
@@ -102,6 +152,7 @@ impl Store {
             reader: Reader::new(opened.read),
             id: opened.id.into(),
             paused: opened.paused,
+            look: Arc::new(look),
             _lock: Arc::new(opened.lock),
         })
     }

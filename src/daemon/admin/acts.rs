@@ -1,7 +1,10 @@
 //! What people do, over the socket: each act with the peer's uid and a reason, in the audit.
 
-use actix_web::web::{self, Data, Json, Path, ServiceConfig};
+use std::convert::Infallible;
+
+use actix_web::web::{self, Bytes, Data, Json, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use futures_util::stream;
 use scanrelay::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -10,7 +13,7 @@ use tracing::info;
 use super::{Admin, Uid, failed};
 use crate::daemon::rejections::NotSaved;
 use crate::daemon::server::refuse_method;
-use crate::daemon::store::{ALL, By, Cancelled, Keep, Replayed, Retried};
+use crate::daemon::store::{ALL, By, Cancelled, Keep, Replayed, Retried, Vacuum};
 
 /// Why a person acts, and on what where the path does not say it.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -39,6 +42,7 @@ pub(super) fn acts(config: &mut ServiceConfig) {
         .service(post("/api/v1/jobs/{id}/cancel", web::to(cancel)))
         .service(post("/api/v1/deliveries/{id}/replay", web::to(replay)))
         .service(post("/api/v1/rejections/{id}/save", web::to(save_rejection)))
+        .service(post("/api/v1/store/vacuum", web::to(vacuum)))
         .service(post("/api/v1/pause", web::to(pause)))
         .service(post("/api/v1/resume", web::to(resume)));
 }
@@ -142,6 +146,28 @@ async fn save_rejection(admin: Data<Admin>, request: HttpRequest, id: Path<Strin
         }
         Err(error) => failed(&error),
     }
+}
+
+/// Answers with a line for each step, so that whoever asked sees how far it is. It ends when nobody reads them any more.
+async fn vacuum(admin: Data<Admin>, request: HttpRequest, act: Json<Act>) -> HttpResponse {
+    let by = by(&request, &act);
+    let uid = by.uid;
+    match admin.store.vacuum(by, admin.clock.now()).await {
+        Ok(vacuum) => {
+            info!(uid, "the store is vacuumed by hand");
+            HttpResponse::Ok().content_type("application/jsonl").streaming(stream::unfold(Some(vacuum), step))
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+async fn step(vacuum: Option<Vacuum>) -> Option<(Result<Bytes, Infallible>, Option<Vacuum>)> {
+    let mut vacuum = vacuum?;
+    let (line, rest) = match vacuum.step().await {
+        Ok(far) => (json!(far?), Some(vacuum)),
+        Err(error) => (json!({ "error": "store_failed", "message": error.to_string() }), None),
+    };
+    Some((Ok(Bytes::from(format!("{line}\n"))), rest))
 }
 
 async fn pause(admin: Data<Admin>, request: HttpRequest, act: Json<Act>) -> HttpResponse {

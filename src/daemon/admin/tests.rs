@@ -26,7 +26,8 @@ struct Bench {
 
 fn terms(token: Option<Secret>) -> View<Terms> {
     let queues = vec!["plugin:alpha".to_owned()];
-    View::from(Terms { queues, route: Arc::new(|_| Err("no route".to_owned())), token, certificate: None })
+    let room = Room { min_free: 0, max_size: None };
+    View::from(Terms { queues, route: Arc::new(|_| Err("no route".to_owned())), token, room, certificate: None })
 }
 
 impl Bench {
@@ -124,7 +125,8 @@ async fn dead_job(store: &Store) -> i64 {
         report: false,
         configuration: "tested".to_owned(),
     };
-    let bounds = Bounds { pending: 9, pending_per_registry: 9 };
+    let room = Room { min_free: 0, max_size: None };
+    let bounds = Bounds { pending: 9, pending_per_registry: 9, room };
     let inserted = store.insert(Intake { delivery: delivery(), plan: Ok(plan) }, bounds, NOW).await.unwrap();
     assert_eq!(inserted, Inserted::New(1));
     let want = Want { queue: "plugin:alpha".to_owned(), slots: 1, lease: Duration::from_mins(1) };

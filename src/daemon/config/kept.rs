@@ -1,7 +1,7 @@
 //! What a running daemon keeps to, whatever the file says now: its listeners and its store. Everything else can be reloaded.
 
-use super::Config;
 use super::tls::Tls;
+use super::{Config, StoreAt};
 
 /// Puts back what is in force; whether it was another.
 type Keep = fn(&mut Config, &Config) -> bool;
@@ -14,7 +14,10 @@ const KEPT: [(&str, Keep); 9] = [
     ("server.keep_alive", |new, old| kept(&mut new.server.keep_alive, &old.server.keep_alive)),
     ("admin.tls", |new, old| kept_in_kind(&mut new.admin.tls, old.admin.tls.as_ref())),
     ("admin.bind", |new, old| kept(&mut new.admin.bind, &old.admin.bind)),
-    ("store.url", |new, old| kept(&mut new.store, &old.store)),
+    ("store.url", |new, old| {
+        let there = StoreAt { max_size: new.store.max_size, ..old.store.clone() };
+        kept(&mut new.store, &there)
+    }),
     ("limits.queue", |new, old| kept(&mut new.limits.queue, &old.limits.queue)),
 ];
 
@@ -70,6 +73,12 @@ mod tests {
         check("[server]\nbind = \"127.0.0.1:1\"\nkeep_alive = \"1m\"", &["server.bind", "server.keep_alive"]);
         check("[store]\nurl = \"sqlite:elsewhere.db\"\n[limits]\nqueue = 7", &["store.url", "limits.queue"]);
         check("[admin]\nbind = \"0.0.0.0:1\"\ntoken = { env = \"TOKEN\" }", &["admin.bind"]);
+    }
+
+    #[test]
+    fn how_large_the_store_may_become_can_change() {
+        let (config, kept) = config("[store]\nmax_size = \"1GiB\"").keeping(&Config::default()).unwrap();
+        assert_eq!((config.store.max_size, kept), (Some(1 << 30), Vec::new()));
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub struct StoreAt {
     pub socket: PathBuf,
     /// The folder of the working directories, beside the store.
     pub work: PathBuf,
+    /// How large it may become.
+    pub max_size: Option<u64>,
 }
 
 /// How long what has ended is kept.
@@ -51,6 +53,11 @@ pub struct StoreAt {
 pub struct Retention {
     pub done: Duration,
     pub dead: Duration,
+    /// `None`: as long as the delivery.
+    pub bodies: Option<Duration>,
+    pub logs: Option<Duration>,
+    /// `None`: for ever.
+    pub verdicts: Option<Duration>,
 }
 
 /// The bounds of everything.
@@ -70,6 +77,8 @@ pub struct Limits {
     pub kill_grace: Duration,
     pub log: usize,
     pub answer: usize,
+    /// The intake leaves that much of the disk.
+    pub min_free: u64,
 }
 
 const MINUTE: u64 = 60;
@@ -119,7 +128,8 @@ pub(super) fn store(raw: RawStore, source: &Source) -> Result<StoreAt, Fault> {
     }
     let path = source.folder.join(path);
     let beside = |name: &str| path.parent().unwrap_or(&source.folder).join(name);
-    Ok(StoreAt { socket: beside("admin.sock"), work: beside("work"), path })
+    let max_size = raw.max_size.map(|most| bytes("store.max_size", Some(most), 0, 1 << 20, 1 << 50)).transpose()?;
+    Ok(StoreAt { socket: beside("admin.sock"), work: beside("work"), path, max_size })
 }
 
 pub(super) fn limits(raw: &RawLimits) -> Result<Limits, Fault> {
@@ -138,6 +148,7 @@ pub(super) fn limits(raw: &RawLimits) -> Result<Limits, Fault> {
         kill_grace: span("limits.kill_grace", raw.kill_grace, 5, 0, 5 * MINUTE)?,
         log: size("limits.log", raw.log, 256 << 10, 0, 16 << 20)?,
         answer: size("limits.answer", raw.answer, 1 << 20, 1 << 10, 64 << 20)?,
+        min_free: bytes("limits.min_free", raw.min_free, 256 << 20, 0, 1 << 50)?,
     };
     for (key, wait) in [("limits.retry_first", limits.retry_first), ("limits.retry_max", limits.retry_max)] {
         if wait < Duration::from_millis(10) {
@@ -151,10 +162,22 @@ pub(super) fn limits(raw: &RawLimits) -> Result<Limits, Fault> {
 }
 
 pub(super) fn retention(raw: &RawRetention) -> Result<Retention, Fault> {
-    Ok(Retention {
+    let optional =
+        |key: &str, raw: Option<Span>, most: u64| raw.map(|given| span(key, Some(given), 0, 1, most * DAY)).transpose();
+    let retention = Retention {
         done: span("retention.done", raw.done, 90 * DAY, 1, 3650 * DAY)?,
         dead: span("retention.dead", raw.dead, 365 * DAY, 1, 3650 * DAY)?,
-    })
+        bodies: optional("retention.bodies", raw.bodies, 3650)?,
+        logs: Some(span("retention.logs", raw.logs, 30 * DAY, 1, 3650 * DAY)?),
+        verdicts: optional("retention.verdicts", raw.verdicts, 36_500)?,
+    };
+    if retention.verdicts.is_some_and(|verdicts| verdicts < retention.done.max(retention.dead)) {
+        return Err(Fault::at(
+            "retention.verdicts",
+            "a verdict is kept at least as long as its delivery: make it no shorter than retention.done and retention.dead",
+        ));
+    }
+    Ok(retention)
 }
 
 pub(super) fn count(key: &str, raw: Option<u32>, default: u32, least: u32, most: u32) -> Result<u32, Fault> {
@@ -173,8 +196,13 @@ pub(super) fn span(key: &str, raw: Option<Span>, default: u64, least: u64, most:
 }
 
 pub(super) fn size(key: &str, raw: Option<Size>, default: u64, least: u64, most: u64) -> Result<usize, Fault> {
+    bytes(key, raw, default, least, most).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+}
+
+/// A size of what is on disk, which memory need not hold.
+fn bytes(key: &str, raw: Option<Size>, default: u64, least: u64, most: u64) -> Result<u64, Fault> {
     match raw.map_or(default, |size| size.0) {
-        bytes if (least..=most).contains(&bytes) => Ok(usize::try_from(bytes).unwrap_or(usize::MAX)),
+        bytes if (least..=most).contains(&bytes) => Ok(bytes),
         bytes => Err(Fault::at(key, format!("{bytes} bytes are out of bounds: {least} to {most}"))),
     }
 }

@@ -58,6 +58,7 @@ pub struct RawAdmin {
 #[serde(default, deny_unknown_fields)]
 pub struct RawStore {
     pub url: Option<String>,
+    pub max_size: Option<Size>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -65,6 +66,9 @@ pub struct RawStore {
 pub struct RawRetention {
     pub done: Option<Span>,
     pub dead: Option<Span>,
+    pub bodies: Option<Span>,
+    pub logs: Option<Span>,
+    pub verdicts: Option<Span>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -84,6 +88,7 @@ pub struct RawLimits {
     pub kill_grace: Option<Span>,
     pub log: Option<Size>,
     pub answer: Option<Size>,
+    pub min_free: Option<Size>,
 }
 
 #[derive(Debug, Default, Deserialize)]

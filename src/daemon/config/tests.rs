@@ -118,6 +118,11 @@ fn a_wrong_key_or_value_is_named_with_its_cure() {
     refused("[server]\nmax_body = \"1mb\"", "server.max_body: \"1mb\" is no size: write 1MiB");
     refused("[limits]\nretry_first = \"soon\"", "limits.retry_first: \"soon\" is no duration: write 500ms");
     refused("[limits]\nconcurrency = 0", "limits.concurrency: 0 is out of bounds: 1 to 1024");
+    refused(
+        "[retention]\nverdicts = \"100d\"",
+        "retention.verdicts: a verdict is kept at least as long as its delivery",
+    );
+    refused("[store]\nmax_size = \"1KiB\"", "store.max_size: 1024 bytes are out of bounds: 1048576 to");
     refused("[store]\nurl = \"postgres://x\"", "store.url: \"postgres://x\" is no store: write sqlite:///PATH");
     refused("[admin]\nbind = \"0.0.0.0:1\"", "admin.bind: 0.0.0.0:1 is not loopback: set admin.token");
     refused("[server", "scanrelay.toml: TOML parse error at line 1");

@@ -1,10 +1,13 @@
 //! A delivery and its jobs, in one member of a transaction.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use scanrelay::{Delivery, Timestamp};
 
 use super::batch::Batch;
+use super::room::{Look, Room};
 use super::seen::Key;
 use super::statement::Statements as _;
 use super::{Store, StoreError, lane, settle};
@@ -26,20 +29,23 @@ pub enum Inserted {
     Duplicate(i64),
     /// As many deliveries are open as may be.
     Full,
+    /// The disk has too little left, or the store is as large as it may be.
+    NoRoom,
 }
 
-/// How many deliveries may be open.
+/// How many deliveries may be open, and what there must be room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     pub pending: u32,
     pub pending_per_registry: u32,
+    pub room: Room,
 }
 
 impl Store {
     /// Stores a delivery with its first jobs, or finds that it is stored already.
     pub async fn insert(&self, intake: Intake, bounds: Bounds, now: Timestamp) -> Result<Inserted, StoreError> {
-        let prepared = Prepared::of(&intake)?;
-        self.write(move |connection| prepared.insert(connection, bounds, now)).await
+        let (prepared, look) = (Prepared::of(&intake)?, Arc::clone(&self.look));
+        self.write(move |batch| prepared.insert(batch, bounds, &look, now)).await
     }
 }
 
@@ -90,13 +96,16 @@ impl Prepared {
         })
     }
 
-    fn insert(&self, batch: &Batch<'_>, bounds: Bounds, now: Timestamp) -> Result<Inserted, StoreError> {
+    fn insert(&self, batch: &Batch<'_>, bounds: Bounds, look: &Look, now: Timestamp) -> Result<Inserted, StoreError> {
         let known = self.key.look(batch, &self.registry, now)?;
         if let Some(id) = known.same {
             return Ok(Inserted::Duplicate(id));
         }
         if self.planned.is_ok() && is_full(batch, &self.registry, bounds) {
             return Ok(Inserted::Full);
+        }
+        if !look.has_room(batch, bounds.room, self.body.len(), now)? {
+            return Ok(Inserted::NoRoom);
         }
         let id = self.insert_delivery(batch, known.conflict, now)?;
         self.key.remember(batch, &known, &self.registry, id, now)?;

@@ -38,6 +38,9 @@ pub struct DeliveryRow {
     pub verified_by: String,
     pub peer: Option<String>,
     pub conflict: bool,
+    /// Bytes of its payload; 0: retention has removed it.
+    #[serde(default)]
+    pub payload: usize,
     pub round: i64,
     pub event: Event,
     /// What its route asked for.
@@ -183,6 +186,7 @@ fn delivery(row: &Row<'_>) -> Result<DeliveryRow, StoreError> {
         verified_by: row.get("verified_by")?,
         peer: row.get("peer")?,
         conflict: row.get("conflict")?,
+        payload: row.get_ref("body")?.as_blob().map_or(0, <[u8]>::len),
         round: row.get("round")?,
         event: serde_json::from_str(&row.get::<_, String>("event")?)?,
         plan: json(row, "plan")?,

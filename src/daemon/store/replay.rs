@@ -20,6 +20,8 @@ pub enum Replayed {
     Open,
     /// No route takes it, now as before: why.
     NoRoute(String),
+    /// Retention has removed its payload.
+    NoPayload,
 }
 
 impl Replayed {
@@ -30,6 +32,9 @@ impl Replayed {
             Self::Unknown => format!("there is no delivery {delivery}: see scanrelay deliveries list"),
             Self::Open => format!("delivery {delivery} has not ended yet: scanrelay deliveries show {delivery}"),
             Self::NoRoute(reason) => format!("delivery {delivery} has no route to take: {reason}"),
+            Self::NoPayload => format!(
+                "the payload of delivery {delivery} was removed (retention.bodies): have the registry send it again"
+            ),
         }
     }
 }
@@ -62,13 +67,16 @@ fn replay(
     now: Timestamp,
     route: &impl Fn(&Event) -> Result<Plan, String>,
 ) -> Result<Replayed, StoreError> {
-    let found: Option<(String, Option<String>, String)> = connection
-        .statement("select state, plan, event from delivery where id = ?1")?
-        .query_row([delivery], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    let found: Option<(String, Option<String>, String, bool)> = connection
+        .statement("select state, plan, event, length(body) > 0 from delivery where id = ?1")?
+        .query_row([delivery], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
-    let Some((state, plan, event)) = found else { return Ok(Replayed::Unknown) };
+    let Some((state, plan, event, has_payload)) = found else { return Ok(Replayed::Unknown) };
     if state == "open" {
         return Ok(Replayed::Open);
+    }
+    if !has_payload {
+        return Ok(Replayed::NoPayload);
     }
     let plan: Plan = match plan {
         Some(plan) => serde_json::from_str(&plan)?,

@@ -21,6 +21,8 @@ pub enum Retried {
     NotDead(String),
     /// The delivery has not ended yet, so its dead job may still be followed by others.
     Open(i64),
+    /// Retention has removed the payload of this delivery.
+    NoPayload(i64),
     /// A later round of the delivery ended well: this way.
     Mended { delivery: i64, state: String },
 }
@@ -40,6 +42,9 @@ impl Retried {
             Self::Open(delivery) => {
                 format!("delivery {delivery} of job {job} has not ended yet: wait for its other jobs")
             }
+            Self::NoPayload(delivery) => format!(
+                "the payload of delivery {delivery} was removed (retention.bodies): have the registry send it again"
+            ),
             Self::Mended { delivery, state } => {
                 format!("delivery {delivery} of job {job} is {state} since a later round: there is nothing to retry")
             }
@@ -99,14 +104,17 @@ fn retry(connection: &Batch<'_>, job: i64, by: &By, now: Timestamp) -> Result<Re
     if state != "dead" {
         return Ok(Retried::NotDead(state));
     }
-    let (plan, state): (String, String) = connection
-        .statement("select plan, state from delivery where id = ?1")?
-        .query_row([delivery], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (plan, state, has_payload): (String, String, bool) = connection
+        .statement("select plan, state, length(body) > 0 from delivery where id = ?1")?
+        .query_row([delivery], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     match state.as_str() {
         "dead" => {}
         "open" => return Ok(Retried::Open(delivery)),
         // Telling it once more could overwrite what the registry was told since.
         _ => return Ok(Retried::Mended { delivery, state }),
+    }
+    if !has_payload {
+        return Ok(Retried::NoPayload(delivery));
     }
     let plan: Plan = serde_json::from_str(&plan)?;
     let round = open_round(connection, delivery, &plan, Keep::Outcomes, now)?;

@@ -1,12 +1,15 @@
 //! The store's contract, on real files. Time is an argument, so nothing here waits.
 
 mod acts;
+mod backup;
 mod batches;
 mod claiming;
 mod figures;
 mod file;
 mod intake;
 mod lanes;
+mod migration;
+mod retention;
 mod rounds;
 mod settling;
 
@@ -26,7 +29,8 @@ use crate::daemon::verdict::Policy;
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const LEASE: Duration = Duration::from_mins(30);
-const BOUNDS: Bounds = Bounds { pending: 1000, pending_per_registry: 1000 };
+const ROOM: Room = Room { min_free: 0, max_size: None };
+const BOUNDS: Bounds = Bounds { pending: 1000, pending_per_registry: 1000, room: ROOM };
 
 fn by(reason: &str) -> By {
     By { uid: Some(1000), reason: Some(reason.to_owned()) }

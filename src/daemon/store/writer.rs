@@ -1,9 +1,7 @@
 //! Group commit and group flush: who comes first drains the queue into one transaction, and while the disk takes that one
 //! in, the next is worked on.
 
-use std::fs::File;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
@@ -12,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::StoreError;
 use super::batch::{Asked, Batch, Member, Until, transact};
+use super::log::Log;
 use super::memory::Memory;
 
 #[derive(Clone)]
@@ -22,8 +21,7 @@ pub(super) struct Writer {
 struct Shared {
     queue: Mutex<Queue>,
     file: Mutex<Written>,
-    /// SQLite's write-ahead log. COMMIT writes to it and does not wait for the disk; we do, in `flush`.
-    log: File,
+    log: Log,
     capacity: usize,
     /// The main runtime: a web worker's own runtime may end before its write does.
     runtime: Handle,
@@ -62,7 +60,7 @@ enum Step {
 }
 
 impl Writer {
-    pub(super) fn new(file: Written, log: File, capacity: usize) -> Self {
+    pub(super) fn new(file: Written, log: Log, capacity: usize) -> Self {
         let (queue, file) = (Mutex::default(), Mutex::new(file));
         Self { shared: Arc::new(Shared { queue, file, log, capacity, runtime: Handle::current() }) }
     }
@@ -86,6 +84,17 @@ impl Writer {
             queued?;
             answered.await.map_err(|_: oneshot::error::RecvError| StoreError::Closed)?
         }
+    }
+
+    /// Has the connection to itself, outside of any transaction. What is to be written meanwhile waits.
+    pub(super) async fn alone<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        let work = move || work(&shared.file.lock().unwrap_or_else(PoisonError::into_inner).connection);
+        tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)?
     }
 }
 
@@ -152,7 +161,7 @@ impl Shared {
     /// Waits for the disk, for all that is committed by then.
     fn flush(&self) -> Option<Step> {
         let committed = self.queue().take_committed();
-        let flushed = self.log.sync_data().map_err(|error| format!("the disk did not take it: {error}"));
+        let flushed = self.log.flush();
         let next = self.queue().flushed(flushed.clone().err());
         for member in committed {
             member.answer(flushed.clone());
@@ -211,11 +220,4 @@ impl Queue {
             (false, false) => None,
         }
     }
-}
-
-/// Opens the log of the store at this path.
-pub(super) fn log(path: &Path) -> std::io::Result<File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    File::open(name)
 }

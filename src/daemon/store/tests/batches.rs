@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::log::Log;
 use super::*;
 
 /// Holds the writer until it is let go, so that what comes meanwhile shares one batch.
@@ -125,13 +126,14 @@ async fn nobody_is_told_yes_when_the_disk_refuses_and_nothing_more_is_written() 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let opened = open::open(&path).unwrap();
-    let cannot_be_flushed = std::fs::File::open("/dev/null").unwrap();
+    let cannot_be_flushed = Log::of(std::fs::File::open("/dev/null").unwrap(), &path).unwrap();
     let store = Store {
         counts: opened.file.memory.counts(),
         writer: Writer::new(opened.file, cannot_be_flushed, 256),
         reader: Reader::new(opened.read),
         id: opened.id.into(),
         paused: opened.paused,
+        look: Arc::new(Look::new(&path)),
         _lock: Arc::new(opened.lock),
     };
     store.commit(|connection| note(connection, "note 1")).await.unwrap();

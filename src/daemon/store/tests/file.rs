@@ -101,3 +101,72 @@ async fn what_was_answered_is_there_after_a_death() {
     let bench = bench.reopen().await;
     bench.check(delivery, "open", &["progress verta due", "run alpha due"]).await;
 }
+
+/// A store that was there, and what remains of it.
+async fn remains(change: impl Fn(&Path)) -> TempDir {
+    let bench = Bench::new().await;
+    bench.accept(scan("a", "1"), &plan(&["alpha"], &[])).await;
+    let Bench { folder, store } = bench;
+    drop(store);
+    // Whoever closes it last takes its log along.
+    let connection = Connection::open(folder.path().join("store.db")).unwrap();
+    connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(())).unwrap();
+    connection.close().unwrap();
+    change(&folder.path().join("store.db"));
+    folder
+}
+
+#[tokio::test]
+async fn a_store_that_has_gone_missing_is_no_first_start() {
+    for change in [|path: &Path| fs::remove_file(path).unwrap(), |path: &Path| fs::write(path, "").unwrap()] {
+        let folder = remains(change).await;
+        let path = folder.path().join("store.db");
+        let size = fs::metadata(&path).map(|file| file.len()).ok();
+        let error = refused(&path).await;
+        assert!(matches!(error, StoreError::Missing { .. }), "{error}");
+        assert_eq!(fs::metadata(&path).map(|file| file.len()).ok(), size, "nothing was made in its place");
+        fs::remove_file(folder.path().join("store.db.lock")).unwrap();
+        assert!(Store::open(&path, 256).await.is_ok(), "to begin anew is a person's decision");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file_that_never_was_a_store_becomes_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    fs::write(&path, "").unwrap();
+    assert!(Store::open(&path, 256).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_store_with_a_damaged_head_is_refused_as_damaged_and_not_touched() {
+    let folder = remains(|path| {
+        let mut bytes = fs::read(path).unwrap();
+        bytes[..100].fill(b'x');
+        fs::write(path, bytes).unwrap();
+    })
+    .await;
+    let error = refused_untouched(&folder).await;
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    assert!(error.to_string().contains("put a backup there (scanrelay store import)"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_deleted_or_replaced_takes_nothing_more() {
+    let delete = |path: &Path| fs::remove_file(path).unwrap();
+    let delete_log = |path: &Path| fs::remove_file(path.with_extension("db-wal")).unwrap();
+    let replace = |path: &Path| {
+        fs::copy(path, path.with_extension("new")).unwrap();
+        fs::rename(path.with_extension("new"), path).unwrap();
+    };
+    for change in [delete as fn(&Path), delete_log, replace] {
+        let bench = Bench::new().await;
+        bench.accept(scan("a", "1"), &plan(&["alpha"], &[])).await;
+        change(&bench.path());
+        let intake = || Intake { delivery: delivery("verta", &scan("b", "1")), plan: Ok(plan(&["alpha"], &[])) };
+        let first = bench.store.insert(intake(), BOUNDS, NOW).await;
+        assert!(matches!(&first, Err(StoreError::Commit(cause)) if cause.contains("deleted or replaced")), "{first:?}");
+        let next = bench.store.insert(intake(), BOUNDS, NOW).await;
+        assert!(matches!(next, Err(StoreError::Refused(_))), "{next:?}");
+    }
+}

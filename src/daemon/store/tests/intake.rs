@@ -23,7 +23,7 @@ async fn without_a_route_it_is_kept_and_ignored() {
     let bench = Bench::new().await;
     let intake =
         || Intake { delivery: delivery("verta", &scan("a", "1")), plan: Err("no route: none fits".to_owned()) };
-    let none = Bounds { pending: 0, pending_per_registry: 0 };
+    let none = Bounds { pending: 0, pending_per_registry: 0, room: ROOM };
     assert_eq!(bench.store.insert(intake(), none, NOW).await.unwrap(), Inserted::New(1), "it takes no room");
     bench.check(1, "ignored", &[]).await;
     let row = bench.store.delivery(1).await.unwrap().unwrap();
@@ -78,7 +78,7 @@ async fn another_body_under_the_same_key_is_stored_and_flagged() {
 #[tokio::test]
 async fn it_is_full_at_either_bound_and_has_room_after_an_end() {
     let bench = Bench::new().await;
-    let bounds = Bounds { pending: 3, pending_per_registry: 2 };
+    let bounds = Bounds { pending: 3, pending_per_registry: 2, room: ROOM };
     let insert = async |registry: &str, id: &str| {
         let intake = Intake { delivery: delivery(registry, &scan(id, id)), plan: Ok(plan(&["alpha"], &[])) };
         bench.store.insert(intake, bounds, NOW).await.unwrap()
@@ -98,4 +98,26 @@ async fn it_is_full_at_either_bound_and_has_room_after_an_end() {
     bench.check(1, "done", &["progress verta superseded", "run alpha done", "report verta done"]).await;
     assert_eq!(insert("verta", "c").await, Inserted::New(4));
     assert_eq!(insert("verta", "d").await, Inserted::Full);
+}
+
+#[tokio::test]
+async fn without_room_nothing_new_is_taken_and_what_was_accepted_goes_on() {
+    let bench = Bench::new().await;
+    let plan = plan(&["alpha"], &[]);
+    let none = Bounds { room: Room { min_free: u64::MAX, ..ROOM }, ..BOUNDS };
+    let small = Bounds { room: Room { max_size: Some(1), ..ROOM }, ..BOUNDS };
+    let insert = async |id: &str, bounds, seconds| {
+        let intake = Intake { delivery: delivery("verta", &scan(id, id)), plan: Ok(plan.clone()) };
+        bench.store.insert(intake, bounds, NOW.after(Duration::from_secs(seconds))).await.unwrap()
+    };
+    assert_eq!(insert("a", BOUNDS, 0).await, Inserted::New(1));
+    assert_eq!(insert("b", none, 1).await, Inserted::NoRoom);
+    assert_eq!(insert("b", small, 2).await, Inserted::NoRoom);
+    assert_eq!(insert("a", small, 2).await, Inserted::Duplicate(1), "what is stored needs no room");
+    bench.end("plugin:alpha", voted(Verdict::Safe)).await;
+    bench.end("registry:verta", told()).await;
+    assert_eq!(bench.store.delivery(1).await.unwrap().unwrap().state, "done");
+    assert_eq!(insert("b", BOUNDS, 3).await, Inserted::New(2), "and again when there is room");
+    assert!(bench.store.shortage(none.room).await.unwrap().is_some());
+    assert_eq!(bench.store.shortage(ROOM).await.unwrap(), None);
 }
