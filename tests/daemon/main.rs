@@ -4,6 +4,7 @@
 
 mod acts;
 mod artifacts;
+mod backup;
 mod bad_input;
 mod chaos;
 mod commands;
@@ -20,6 +21,7 @@ mod outgoing;
 mod recovery;
 mod reload;
 mod shutdown;
+mod storage;
 mod story;
 mod systemd;
 mod tls;
