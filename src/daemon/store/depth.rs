@@ -1,6 +1,6 @@
 //! How deep the queues are: read for whoever watches, beside the writer.
 //!
-//! Jobs that are due are counted in their index alone, a tenth of a second for a million. What is looked up row by row is
+//! Jobs that are due are counted in their index alone, a third of a second for a million. What is looked up row by row is
 //! what somebody is at, what waits in a lane, and what is dead.
 
 use std::collections::BTreeMap;
