@@ -20,6 +20,7 @@ pub use silent::Spans;
 
 /// Something that was done, and is over now.
 #[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "nobody is told of it"))]
+#[derive(Clone, Copy)]
 pub struct Span<'a> {
     /// `receive`, or the job's phase.
     pub name: &'static str,
