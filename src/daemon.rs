@@ -5,6 +5,7 @@ mod admin;
 mod clock;
 mod config;
 mod current;
+mod descriptors;
 mod effects;
 mod fetch;
 mod job;

@@ -140,6 +140,7 @@ const DAEMON: &[Room] = &[
         &[HTTP, SQL, PROCESS, CHILD],
     ),
     room("retention", &["clock", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
+    room("descriptors", &[], &["tokio", HTTP, WEB, SQL, CHILD, "std::fs", "std::net"]),
     room("listeners", &["config"], &[HTTP, WEB, SQL, PROCESS, CHILD]),
     // Words to systemd, and what they rest on.
     room("service", &["running", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
@@ -175,6 +176,7 @@ const DAEMON: &[Room] = &[
             "clock",
             "config",
             "current",
+            "descriptors",
             "listeners",
             "metrics",
             "rejections",

@@ -120,7 +120,7 @@ impl Config {
         let retention = limits::retention(&raw.retention)?;
         let limits = limits::limits(&raw.limits)?;
         let fetch = fetch::fetch(&raw.fetch, source)?;
-        let registries = registries::registries(raw.registries, source, &mut warnings)?;
+        let registries = registries::registries(raw.registries, limits.pending_per_registry, source, &mut warnings)?;
         let folders = plugins::folders(raw.plugin_path, source);
         let named: Vec<String> = raw.routes.iter().flat_map(raw::RawRoute::plugins).cloned().collect();
         let plugins = plugins::plugins(raw.plugins, &named, &folders, &path, source)?;

@@ -48,7 +48,6 @@ pub struct Terms {
     /// By registry.
     pub doors: BTreeMap<String, Arc<Door>>,
     pub route: Arc<RouteOf>,
-    pub bounds: Bounds,
     /// Shown to who connects. Whether there is one stays as it was at the start.
     pub certificate: Option<Arc<CertifiedKey>>,
 }
@@ -74,6 +73,8 @@ pub struct BodyLimits {
 pub struct Door {
     gate: Gate,
     counters: metrics::Intake,
+    /// How many deliveries may be open, in all and of this registry.
+    bounds: Bounds,
 }
 
 impl Door {
@@ -81,6 +82,7 @@ impl Door {
     pub fn new(
         receiver: Receiver,
         body: BodyLimits,
+        bounds: Bounds,
         clock: Clock,
         (rejections, probed): (&Rejections, bool),
         metrics: &Metrics,
@@ -96,7 +98,7 @@ impl Door {
                 counted.refused(refused.error);
                 Some(rejections.note(refused, probed))
             });
-        Self { gate, counters }
+        Self { gate, counters, bounds }
     }
 }
 
@@ -161,7 +163,7 @@ async fn take_in(front: &Front, delivery: Delivery, door: &Door, terms: &Terms) 
     let sent = delivery.trace();
     let ignored = plan.as_ref().err().cloned();
     let now = front.clock.now();
-    let inserted = front.store.insert(Intake { delivery, plan }, terms.bounds, now).await;
+    let inserted = front.store.insert(Intake { delivery, plan }, door.bounds, now).await;
     let took = verified.elapsed();
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match inserted {

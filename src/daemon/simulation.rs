@@ -1,6 +1,11 @@
-//! Weeks in a second: the real intake, the real store and the real worker on a paused clock, with a scripted world that
-//! fails at random, and a daemon that dies at random. What must hold is asserted as invariants, never as a trace.
+//! Months in seconds: the real intake, the real store and the real worker on a paused clock, with a scripted world that
+//! fails at random, people who interfere at random, and a daemon that dies at random. What must hold is asserted as
+//! invariants, never as a trace.
 
+mod check;
+mod person;
+mod senders;
+mod weather;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{App, test};
-use scanrelay::registry::{Registry, Verta};
-use scanrelay::{Event, EventKind, Receiver, Scheme, Secret, Timestamp, Verifier};
+use scanrelay::Timestamp;
+use scanrelay::{Event, EventKind};
 use tokio::sync::{Notify, watch};
 use tokio::{task, time};
 use tokio_util::sync::CancellationToken;
@@ -23,10 +28,11 @@ use super::metrics::Metrics;
 use super::rejections::Rejections;
 use super::running::Running;
 use super::server::{self, BodyLimits, Door, Front, IntakeLimits};
-use super::store::{Bounds, Filter, Room, Store, StoreError};
+use super::store::{ALL, Bounds, By, Filter, Room, Store, StoreError};
 use super::trace::Spans;
 use super::verdict::Policy;
 use super::worker::{Limits, Terms, Worker};
+use senders::Sent;
 use world::World;
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -36,16 +42,15 @@ const SCHEDULE: Schedule = Schedule {
     give_up: Duration::from_hours(72),
     plugin_attempts: 4,
 };
+const REGISTRIES: [&str; 3] = ["verta", "north", "south"];
+const PLUGINS: [&str; 5] = ["alpha", "beta", "gamma", "deploy", "notify"];
+const ACTIONS: [&str; 2] = ["deploy", "notify"];
 const RUNS: u32 = 6;
 const RUNS_PER_PLUGIN: u32 = 3;
 const REQUESTS: u32 = 4;
 const LEASE: Duration = Duration::from_mins(30);
-
-fn receiver() -> Receiver {
-    let secret = Secret::new("a secret of the simulation").unwrap();
-    let verifier = Verifier::new(Scheme::github(), vec![secret], Verifier::DEFAULT_TOLERANCE).unwrap();
-    Receiver::new("verta", Registry::Verta(Verta::default()), verifier)
-}
+const PENDING: u32 = 40;
+const MAX_PENDING: u32 = 20;
 
 fn route(event: &Event) -> Result<Plan, String> {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
@@ -68,21 +73,54 @@ fn route(event: &Event) -> Result<Plan, String> {
     }
 }
 
-fn front(store: &Store, clock: Clock, wake: &Arc<Notify>) -> Front {
-    let body = BodyLimits { max: 65536, timeout: Duration::from_secs(5) };
+/// One life of the daemon, from its start to its death.
+struct Life {
+    store: Store,
+    clock: Clock,
+    wake: Arc<Notify>,
+    running: Running,
+    shutdown: CancellationToken,
+    worker: task::JoinHandle<()>,
+}
+
+impl Life {
+    /// Its job time goes on from where its predecessor's stood, whatever the wall says.
+    async fn begins(path: &Path, world: &Arc<World>) -> Self {
+        let store = open(path).await;
+        world.starts(&store);
+        let clock = Clock::stepping(world.now(), world.steps()).not_before(store.newest().await.unwrap());
+        let (wake, running, shutdown) = (Arc::new(Notify::new()), Running::default(), CancellationToken::new());
+        let worker = worker(&store, clock, &wake, &running, world);
+        let worker = tokio::spawn(worker.run(shutdown.clone()));
+        Self { store, clock, wake, running, shutdown, worker }
+    }
+
+    async fn ends(self, orderly: bool) {
+        if orderly {
+            self.shutdown.cancel();
+            self.worker.await.unwrap();
+        } else {
+            self.worker.abort();
+            assert!(self.worker.await.unwrap_err().is_cancelled());
+        }
+    }
+}
+
+fn front(life: &Life) -> Front {
+    let (body, bounds) = (
+        BodyLimits { max: 65536, timeout: Duration::from_secs(5) },
+        Bounds { pending: PENDING, pending_per_registry: MAX_PENDING, room: Room { min_free: 0, max_size: None } },
+    );
     let rejections = Rejections::new(Timestamp::default());
-    let metrics = Metrics::new(store.counts(), clock.wall());
-    let door = Door::new(receiver(), body, clock, (&rejections, false), &metrics);
+    let metrics = Metrics::new(life.store.counts(), life.clock.wall());
+    let door =
+        |name: &str| Door::new(senders::receiver(name), body, bounds, life.clock, (&rejections, false), &metrics);
+    let doors: BTreeMap<String, Arc<Door>> = REGISTRIES.map(|name| (name.to_owned(), Arc::new(door(name)))).into();
     Front {
-        store: store.clone(),
-        clock,
-        wake: Arc::clone(wake),
-        terms: View::from(server::Terms {
-            doors: [("verta".to_owned(), Arc::new(door))].into(),
-            route: Arc::new(route),
-            bounds: Bounds { pending: 1000, pending_per_registry: 1000, room: Room { min_free: 0, max_size: None } },
-            certificate: None,
-        }),
+        store: life.store.clone(),
+        clock: life.clock,
+        wake: Arc::clone(&life.wake),
+        terms: View::from(server::Terms { doors, route: Arc::new(route), certificate: None }),
         spans: Spans::of(""),
         limits: IntakeLimits {
             max_connections: 10,
@@ -93,14 +131,13 @@ fn front(store: &Store, clock: Clock, wake: &Arc<Notify>) -> Front {
     }
 }
 
-fn worker(store: &Store, clock: Clock, wake: &Arc<Notify>, world: &Arc<World>) -> Worker<World> {
-    let plugins = ["alpha", "beta", "gamma", "deploy", "notify"];
+fn worker(store: &Store, clock: Clock, wake: &Arc<Notify>, running: &Running, world: &Arc<World>) -> Worker<World> {
     Worker {
         store: store.clone(),
         clock,
         wake: Arc::clone(wake),
         acted: Arc::new(Notify::new()),
-        running: Running::default(),
+        running: running.clone(),
         turns: watch::Sender::default(),
         metrics: Metrics::new(store.counts(), clock.wall()),
         spans: Spans::of(""),
@@ -109,8 +146,8 @@ fn worker(store: &Store, clock: Clock, wake: &Arc<Notify>, world: &Arc<World>) -
             schedule: SCHEDULE,
             limits: Limits {
                 runs: RUNS,
-                plugins: plugins.map(|name| (name.to_owned(), (RUNS_PER_PLUGIN, LEASE))).into(),
-                registries: BTreeMap::from([("verta".to_owned(), (REQUESTS, LEASE))]),
+                plugins: PLUGINS.map(|name| (name.to_owned(), (RUNS_PER_PLUGIN, LEASE))).into(),
+                registries: REGISTRIES.map(|name| (name.to_owned(), (REQUESTS, LEASE))).into(),
                 probe_after: 5,
                 gone: BTreeSet::new(),
             },
@@ -130,75 +167,96 @@ async fn open(path: &Path) -> Store {
     panic!("the killed daemon never let go of its file");
 }
 
-async fn simulate(seed: u64) {
+/// Some months: in each the daemon lives a few times, days long, and then all faults end for as long as anything is open.
+async fn simulate(seed: u64, months: u32) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("simulated.db");
-    let clock = Clock::simulated(START);
     let world = Arc::new(World::new(seed));
-    for _ in 0..10 {
-        let store = open(&path).await;
-        world.starts(&store);
-        let wake = Arc::new(Notify::new());
-        let shutdown = CancellationToken::new();
-        let task = tokio::spawn(worker(&store, clock, &wake, &world).run(shutdown.clone()));
-        let service = test::init_service(App::new().configure(server::routes(&front(&store, clock, &wake)))).await;
-        for _ in 0..world.roll(12) {
-            let request = world.next_webhook(&receiver(), clock.wall());
-            let answer = test::call_service(&service, request.to_request()).await;
-            let status = answer.status().as_u16();
-            world.answered(status, &test::read_body(answer).await);
-            time::sleep(Duration::from_millis(world.roll(120_000))).await;
+    for _ in 0..months {
+        for _ in 0..8 {
+            let life = Life::begins(&path, &world).await;
+            live(&life, &world).await;
+            life.ends(world.roll(3) == 0).await;
+            world.dies();
         }
-        time::sleep(Duration::from_millis(world.roll(3_600_000))).await;
-        if world.roll(3) == 0 {
-            shutdown.cancel();
-            task.await.unwrap();
-        } else {
-            task.abort();
-            assert!(task.await.unwrap_err().is_cancelled());
+        let life = Life::begins(&path, &world).await;
+        world.heals(true);
+        life.store.resume(ALL.to_owned(), By::default(), life.clock.now()).await.unwrap();
+        life.wake.notify_one();
+        let open = || Filter { state: Some("open".to_owned()), limit: Some(1), ..Filter::default() };
+        let mut days = 0;
+        while !life.store.deliveries(open()).await.unwrap().is_empty() {
+            days += 1;
+            assert!(days < 60, "a delivery is still open after {days} days");
+            time::sleep(Duration::from_hours(24)).await;
         }
+        world.is_intact();
+        world.check(&life.store).await;
+        life.ends(true).await;
         world.dies();
+        world.heals(false);
     }
-    let store = open(&path).await;
-    world.starts(&store);
-    world.heal();
-    let shutdown = CancellationToken::new();
-    let wake = Arc::new(Notify::new());
-    let task = tokio::spawn(worker(&store, clock, &wake, &world).run(shutdown.clone()));
-    let mut days = 0;
-    let open = || Filter { state: Some("open".to_owned()), limit: Some(1), ..Filter::default() };
-    while !store.deliveries(open()).await.unwrap().is_empty() {
-        days += 1;
-        assert!(days < 60, "a delivery is still open after {days} days");
-        time::sleep(Duration::from_hours(24)).await;
-    }
-    world.check(&store).await;
-    shutdown.cancel();
-    task.await.unwrap();
+    world.tells(seed);
 }
 
-fn run(seed: u64) {
+/// What happens to a daemon in one life.
+async fn live(life: &Life, world: &Arc<World>) {
+    let service = test::init_service(App::new().configure(server::routes(&front(life)))).await;
+    let post = async || {
+        let Sent { nth, registry, request } = world.next_webhook();
+        let answer = test::call_service(&service, request.to_request()).await;
+        let status = answer.status().as_u16();
+        world.answered(nth, &registry, status, &test::read_body(answer).await);
+    };
+    for _ in 0..world.roll(30) {
+        match world.roll(10) {
+            // The wall is an hour off at most, forward or back, or right again.
+            0 => world.steps().to([-3_600_000, 0, 3_600_000][usize::try_from(world.roll(3)).unwrap()]),
+            1 | 2 => person::acts(life, world).await,
+            3 => {
+                life.store.may_grow(false).await.unwrap();
+                time::sleep(Duration::from_secs(world.roll(120))).await;
+                post().await;
+                life.store.may_grow(true).await.unwrap();
+            }
+            _ => post().await,
+        }
+        // Mostly in quick succession, now and then with hours of nothing.
+        let longest = if world.roll(8) == 0 { 300_000_000 } else { 60_000 };
+        time::sleep(Duration::from_millis(world.roll(longest))).await;
+        world.is_intact();
+    }
+}
+
+fn run(seed: u64, months: u32) {
     // What the daemon said stands beside the seed when an invariant breaks.
     let _ = tracing_subscriber::fmt().with_test_writer().with_max_level(tracing::Level::ERROR).try_init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        runtime.block_on(task::LocalSet::new().run_until(simulate(seed)));
+        runtime.block_on(task::LocalSet::new().run_until(simulate(seed, months)));
     }));
     if let Err(panic) = outcome {
         let words = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        panic!("seed {seed}: {}", words.unwrap_or("an invariant is broken"));
+        panic!("SCANRELAY_SEED={seed}: {}", words.unwrap_or("an invariant is broken"));
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test is told by its environment what to do")]
+fn told(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
 }
 
 #[::core::prelude::v1::test]
 fn nothing_is_lost_whatever_dies() {
-    for seed in 1..=24 {
-        run(seed);
+    match (told("SCANRELAY_SEED"), told("SCANRELAY_SOAK")) {
+        (Some(seed), _) => run(seed, 6),
+        (None, Some(1)) => (1..=300).for_each(|seed| run(seed, 6)),
+        (None, _) => (1..=5).for_each(|seed| run(seed, 2)),
     }
 }
 
 #[::core::prelude::v1::test]
 fn nothing_is_lost_under_a_seed_that_nobody_chose() {
     use std::hash::{BuildHasher, RandomState};
-    run(RandomState::new().hash_one(0));
+    run(RandomState::new().hash_one(0), 2);
 }

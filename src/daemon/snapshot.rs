@@ -59,7 +59,6 @@ impl Snapshot {
         let config = Arc::new(config);
         let routed = Arc::clone(&config);
         let route: Arc<RouteOf> = Arc::new(move |event: &Event| route::plan(&routed, event));
-        let room = Room { min_free: config.limits.min_free, max_size: config.store.max_size };
         let work = worker::Terms {
             effects: Arc::new(Live::new(&config, lasting.clock)?),
             schedule: schedule(&config),
@@ -70,18 +69,13 @@ impl Snapshot {
         let intake = server::Terms {
             doors: doors.collect(),
             route: Arc::clone(&route),
-            bounds: Bounds {
-                pending: config.limits.pending,
-                pending_per_registry: config.limits.pending_per_registry,
-                room,
-            },
             certificate: config.server.tls.as_ref().map(|tls| Arc::clone(&tls.certified)),
         };
         let admin = admin::Terms {
             queues: queues(&config).collect(),
             route,
             token: config.admin.token.clone(),
-            room,
+            room: room(&config),
             certificate: config.admin.tls.as_ref().map(|tls| Arc::clone(&tls.certified)),
         };
         Ok(Self {
@@ -103,7 +97,13 @@ fn queues(config: &Config) -> impl Iterator<Item = String> {
 fn door(peer: &Peer, config: &Config, lasting: &Lasting) -> Door {
     let receiver = Receiver::new(&peer.name, peer.registry.clone(), peer.verifier.clone());
     let body = BodyLimits { max: config.server.max_body, timeout: config.server.read_timeout };
-    Door::new(receiver, body, lasting.clock, (&lasting.rejections, peer.probe), &lasting.metrics)
+    let (pending, pending_per_registry) = (config.limits.pending, peer.max_pending);
+    let bounds = Bounds { pending, pending_per_registry, room: room(config) };
+    Door::new(receiver, body, bounds, lasting.clock, (&lasting.rejections, peer.probe), &lasting.metrics)
+}
+
+fn room(config: &Config) -> Room {
+    Room { min_free: config.limits.min_free, max_size: config.store.max_size }
 }
 
 fn keep(config: &Config) -> Retention {

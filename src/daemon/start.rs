@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::sync::{Notify, watch};
@@ -27,13 +28,13 @@ use super::snapshot::{Lasting, Snapshot};
 use super::store::Store;
 use super::trace::Spans;
 use super::worker::Worker;
-use super::{Daemon, runner};
+use super::{Daemon, descriptors, runner};
 
 /// Opens the store, ends what a killed predecessor left, and starts worker and servers.
 pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
     make_folders(&config)?;
-    let clock = Clock::system();
     let store = Store::open(&config.store.path, config.limits.queue as usize).await?;
+    let clock = going_on(&store).await?;
     end_leftovers(&config, &store).await?;
     let metrics = Metrics::new(store.counts(), clock.wall());
     know(&metrics, &config, &store).await?;
@@ -71,7 +72,8 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
         spans: spans.clone(),
         terms: current.view(|snapshot| &snapshot.intake),
         limits: IntakeLimits {
-            max_connections: config.server.max_connections as usize,
+            max_connections: descriptors::for_connections(config.server.max_connections, config.limits.concurrency)
+                as usize,
             header_timeout: config.server.header_timeout,
             keep_alive: config.server.keep_alive,
             drain_timeout: config.server.read_timeout,
@@ -104,6 +106,18 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
         reload: Reload { current, lasting, wake, notice, retaining },
         asked: None,
     })
+}
+
+/// Job time goes on from where it stood: a clock that is behind, because it was set back or is not set yet, would leave what
+/// is due undone until it has caught up.
+async fn going_on(store: &Store) -> Result<Clock> {
+    let stood = store.newest().await?;
+    let clock = Clock::system();
+    let behind = stood.since(clock.now());
+    if behind > Duration::ZERO {
+        warn!(?behind, "the clock is behind what is in the store: jobs go on from there, signatures go by the clock");
+    }
+    Ok(clock.not_before(stood))
 }
 
 /// The store's folder and that of the working directories, for this user alone.

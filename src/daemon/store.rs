@@ -18,6 +18,7 @@ mod log;
 mod memory;
 mod migrate;
 mod moment;
+mod newest;
 mod open;
 mod pause;
 mod purge;
@@ -165,6 +166,17 @@ impl Store {
     /// What it has done since it was opened.
     pub fn counts(&self) -> Arc<Counts> {
         Arc::clone(&self.counts)
+    }
+
+    /// Whether the file may grow: on a full disk it may not.
+    #[cfg(test)]
+    pub async fn may_grow(&self, may: bool) -> Result<(), StoreError> {
+        let most = if may { 0xffff_fffe_u32 } else { 1 };
+        self.commit(move |connection| {
+            let query = format!("pragma max_page_count = {most}");
+            Ok(connection.query_row(&query, [], |row| row.get::<_, i64>(0)).map(drop)?)
+        })
+        .await
     }
 
     /// For what somebody relies on: it is on disk when this has ended.

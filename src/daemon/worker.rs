@@ -64,13 +64,17 @@ impl<E: Effects> Worker<E> {
         let (over, mut freed) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         while !shutdown.is_cancelled() {
-            let now = self.terms.now();
-            if !Arc::ptr_eq(&now, &terms) {
-                slots.apply(&now.limits);
-                terms = now;
+            let in_force = self.terms.now();
+            if !Arc::ptr_eq(&in_force, &terms) {
+                slots.apply(&in_force.limits);
+                terms = in_force;
             }
-            let pause = match self.store.claim(slots.wants(), slots.free_runs(), self.clock.now()).await {
-                Ok(Claimed { jobs, next_due }) => {
+            let now = self.clock.now();
+            let pause = match self.store.claim(slots.wants(now), slots.free_runs(), now).await {
+                Ok(Claimed { jobs, next_due, new_queues }) => {
+                    // Nobody has looked into a new queue yet.
+                    let look_again = !new_queues.is_empty();
+                    slots.learn(new_queues);
                     for job in jobs {
                         slots.take(&job);
                         let work = Work {
@@ -87,7 +91,8 @@ impl<E: Effects> Worker<E> {
                         // On the heap from the start: it is large, and each hand would copy it.
                         running.spawn(Box::pin(work.carry_out(job)));
                     }
-                    next_due.map(|at| self.clock.until(at))
+                    let next = next_due.into_iter().chain(slots.next_wanted(now)).min();
+                    if look_again { Some(Duration::ZERO) } else { next.map(|at| self.clock.until(at)) }
                 }
                 Err(error) => {
                     error!(%error, "nothing could be claimed");

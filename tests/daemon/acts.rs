@@ -133,3 +133,50 @@ async fn a_replayed_delivery_tells_again_and_scans_again_only_when_asked_to() {
     let (code, _, stderr) = site.run(&["deliveries", "replay", "7"]);
     assert!(code == 1 && stderr.contains("there is no delivery 7"), "{stderr}");
 }
+
+#[tokio::test]
+async fn a_replay_for_a_plugin_that_left_the_configuration_ends_and_says_so() {
+    let registry = Registry::start();
+    let more = "[plugins.extra]\nkind = \"scanner\"\noutput = \"exit-code\"\nexit_codes = { safe = [0], unsafe = [1] }\ncommand = [\"/bin/sh\", \"-c\", \"cat > /dev/null\"]\n\
+                [[routes]]\non = \"scan_request\"\nscanners = [\"extra\"]\n";
+    let site = Site::new(&registry.url).routes(more);
+    let (_, version) = registry.version("fraud").await;
+    let build = registry.build(&version).await;
+    let daemon = Daemon::start(&site);
+    assert_eq!(daemon.deliver(&scan_request("one", build)).await.0, 202);
+    ended(&daemon, "done").await;
+    daemon.kill();
+
+    let site = site.routes("[[routes]]\non = \"scan_request\"\nscanners = [\"scan\"]\n");
+    let daemon = Daemon::start(&site);
+    ok(&site, &["deliveries", "replay", "1", "--all"]);
+    ended(&daemon, "dead").await;
+    let shown = ok(&site, &["deliveries", "show", "1"]);
+    assert!(shown.contains("plugin extra left the configuration"), "{shown}");
+    until("the error", || registry.scan(build), |scan| scan["scan_status"] == "error").await;
+}
+
+#[tokio::test]
+async fn what_follows_for_a_plugin_that_left_the_configuration_ends_and_says_so() {
+    let registry = Registry::start();
+    let more = "[plugins.extra]\nkind = \"action\"\ncommand = [\"/bin/true\"]\n\
+                [[routes]]\non = \"promotion\"\nactions = [\"extra\"]\n";
+    let site = Site::new(&registry.url).routes(more);
+    let daemon = Daemon::start(&site);
+    registry.webhook(&daemon).await;
+    let (_, version) = registry.version("fraud").await;
+    registry.misbehave("503").await;
+    registry.promote(&version).await;
+    let jobs = || async { daemon.get("/api/v1/jobs").await.1 };
+    until("the question", jobs, |jobs| jobs[0]["phase"] == "confirm" && jobs[0]["attempts"].as_u64() > Some(0)).await;
+    daemon.kill();
+
+    let site = site.routes("[[routes]]\non = \"scan_request\"\nscanners = [\"scan\"]\n");
+    let daemon = Daemon::start(&site);
+    registry.misbehave("none").await;
+    ended(&daemon, "dead").await;
+    let shown = ok(&site, &["deliveries", "show", "1"]);
+    assert!(shown.contains("plugin extra left the configuration"), "{shown}");
+    let metadata = |version: &Value| version["redirect_metadata"].as_str().unwrap_or_default().to_owned();
+    until("the failure", || registry.model_version(&version), |version| metadata(version).contains("failed")).await;
+}

@@ -1,91 +1,77 @@
-//! 1,000 deliveries while the daemon is killed with -9 and started again, 20 times, at random.
+//! `kill -9` under load at random moments, again and again: 20 times, and 200 times where there is time.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::BTreeSet;
+use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::watch;
 
-use crate::harness::{Daemon, Registry, Site, client, scan_request, sign, until};
+use crate::harness::count::{Chance, Count, soak};
+use crate::harness::senders::Senders;
+use crate::harness::{Daemon, Registry, Site};
 
-const DELIVERIES: usize = 1000;
-const KILLS: usize = 20;
+const SENDERS: usize = 8;
 const SLOTS: usize = 4;
+/// So many requests may be on their way to the registry: `limits.writes_per_registry`.
+const WRITES: usize = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_deliveries_survive_twenty_kills() {
-    let registry = Registry::start();
-    let limits = format!("concurrency = {SLOTS}\nplugin_attempts = 20");
-    let site = Site::new(&registry.url).limits(&limits);
+async fn nothing_is_lost_whatever_moment_it_is_killed_at() {
+    let kills = if soak() { 200 } else { 20 };
+    let mut chance = Chance::new();
+    let registry = Arc::new(Registry::start());
+    // So few may be open that senders are turned away, too.
+    let limits = format!("concurrency = {SLOTS}\nplugin_attempts = 50\npending = 100");
+    let site = Site::new(&registry.url).limits(&limits).plugin_keys("concurrency = 4");
     site.plugin(
         "scan",
         "cat > /dev/null; echo \"$SCANRELAY_RUN_ID\" >> $SITE/runs; echo '{\"type\":\"result\",\"verdict\":\"safe\"}'",
     );
     let (_, version) = registry.version("fraud").await;
-    let mut builds = Vec::new();
-    for _ in 0..DELIVERIES {
-        builds.push(registry.build(&version).await);
-    }
-
     let mut daemon = Daemon::start(&site);
-    let (address, intake) = watch::channel(daemon.intake.clone());
-    let (progress, mut sent) = watch::channel(0);
-    let sending = tokio::spawn(send(intake, builds.clone(), progress));
-    let random = RandomState::new();
-    for kill in 0..KILLS {
-        let within = usize::try_from(random.hash_one(kill) % (DELIVERIES / (KILLS + 1)) as u64).unwrap();
-        let threshold = kill * DELIVERIES / (KILLS + 1) + within;
-        sent.wait_for(|sent| *sent > threshold).await.unwrap();
-        // In the middle of whatever it is doing then.
-        tokio::time::sleep(Duration::from_micros(random.hash_one(("moment", kill)) % 30_000)).await;
+    let mut senders = Senders::start(SENDERS, &registry, &version, &daemon);
+    senders.accepted(20).await;
+    for kill in 1..=kills {
+        let moment = Duration::from_micros(chance.below(800_000));
+        println!("kill {kill}: {moment:?} after it was ready");
+        tokio::time::sleep(moment).await;
         daemon.kill();
-        daemon = Daemon::start(&site);
-        address.send(daemon.intake.clone()).unwrap();
-    }
-    sending.await.unwrap();
-    let open = || async { daemon.get("/api/v1/deliveries?state=open&limit=1").await.1 };
-    until("the end of all deliveries", open, |rows| rows.as_array().is_some_and(Vec::is_empty)).await;
-
-    let mut told: BTreeMap<u64, usize> = BTreeMap::new();
-    for write in registry.writes().await {
-        let path = write["path"].as_str().unwrap();
-        if write["body"].to_string().contains("scanned") {
-            *told.entry(path.split('/').rev().nth(1).unwrap().parse().unwrap()).or_default() += 1;
+        if chance.below(4) == 0 {
+            let moment = Duration::from_micros(chance.below(60_000));
+            println!("kill {kill}: and once more {moment:?} after it was started");
+            let mut serve = site.command(&["serve"]);
+            let mut early = serve.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            tokio::time::sleep(moment).await;
+            early.kill().unwrap();
+            early.wait().unwrap();
         }
+        daemon = Daemon::start(&site);
+        senders.moved(&daemon);
     }
-    let missing: Vec<&u64> = builds.iter().filter(|build| !told.contains_key(build)).collect();
-    assert_eq!(missing, Vec::<&u64>::new(), "every 202 ends in the registry");
-    for build in &builds {
-        assert_eq!(registry.scan(*build).await["safety_status"], "safe", "build {build}");
-    }
+    let sent = senders.stop().await;
+    let count = Count::of_all_ended(&daemon, Duration::from_mins(3)).await;
+    count.check(&format!("{kills} kills"), &sent.accepted.keys().copied().collect());
+    assert_eq!(count.state("done"), sent.accepted.len(), "{count}");
+    assert_eq!(daemon.get("/api/v1/jobs?state=dead").await.1, Value::Array(Vec::new()));
 
+    let told = registry.told().await;
+    let untold: Vec<&u64> = sent.accepted.values().filter(|build| !told.contains_key(build)).collect();
+    assert_eq!(untold, Vec::<&u64>::new(), "every 202 ends in the registry");
+    assert!(told.values().flatten().all(|word| word == "safe"));
+    let told_again = told.values().map(Vec::len).sum::<usize>() - told.len();
     let runs = site.lines("runs");
     let distinct: BTreeSet<&String> = runs.iter().collect();
-    let extra = runs.len() - distinct.len();
-    assert_eq!(distinct.len(), DELIVERIES, "one run id for each delivery");
-    assert!(extra <= KILLS * SLOTS, "{extra} extra runs in {KILLS} kills with {SLOTS} slots");
-    assert_eq!(daemon.get("/api/v1/jobs?state=dead").await.1, Value::Array(Vec::new()));
-    println!("accepted {DELIVERIES}, told {}, runs {}, extra runs {extra}", told.len(), runs.len());
-}
-
-/// Posts each build's scan request until it is answered: as a sender does that was not.
-async fn send(mut intake: watch::Receiver<String>, builds: Vec<u64>, progress: watch::Sender<usize>) {
-    let client = client();
-    for (nth, build) in builds.into_iter().enumerate() {
-        let body = scan_request(&format!("build-{build}"), build);
-        loop {
-            let address = intake.borrow_and_update().clone();
-            let request =
-                client.post(format!("http://{address}/hooks/verta")).header("Content-Type", "application/json");
-            let request = sign(&body).into_iter().fold(request, |request, (name, value)| request.header(name, value));
-            match request.body(body.clone()).send().await {
-                // 200: it was stored, and the daemon died before it could say so.
-                Ok(answer) if [200, 202].contains(&answer.status().as_u16()) => break,
-                Ok(answer) => panic!("answered {}", answer.status()),
-                Err(_) => intake.changed().await.unwrap(),
-            }
-        }
-        progress.send(nth + 1).unwrap();
-    }
+    let run_again = runs.len() - distinct.len();
+    println!(
+        "told {}, told again {told_again}; runs {}, run again {run_again}; unanswered {}, answered 503 {}",
+        told.len(),
+        distinct.len(),
+        sent.unanswered,
+        sent.full
+    );
+    assert_eq!(distinct.len(), sent.accepted.len(), "one run id for each delivery");
+    // The contract: at least once. What a kill meets in the middle is done again, and nothing else.
+    assert!(run_again <= kills * SLOTS, "{run_again} runs were done again");
+    assert!(told_again <= kills * WRITES, "{told_again} results were told again");
 }

@@ -1,6 +1,15 @@
 //! A site (configuration, secrets, plugins), a daemon on it, and a registry beside it, each a process that is killed when
 //! the test ends.
 
+#[path = "harness/count.rs"]
+pub mod count;
+#[path = "harness/registry.rs"]
+mod registry;
+#[path = "harness/senders.rs"]
+pub mod senders;
+#[path = "harness/weather.rs"]
+pub mod weather;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -13,6 +22,8 @@ use reqwest::{Client, Response};
 use scanrelay::{Scheme, Secret, Timestamp, signature};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+pub use registry::Registry;
 
 pub const WEBHOOK_SECRET: &str = "the webhook's secret";
 pub const DEVELOPER_KEY: &str = "the developer's key";
@@ -28,6 +39,7 @@ pub struct Site {
     secrets: String,
     plugin_keys: String,
     webhook: String,
+    more: String,
 }
 
 impl Site {
@@ -39,6 +51,7 @@ impl Site {
             registry: Some(registry.to_owned()),
             limits: "retry_first = \"50ms\"\nretry_max = \"200ms\"\nretry_for = \"10m\"".to_owned(),
             webhook: String::new(),
+            more: String::new(),
             routes: "[[routes]]\non = \"scan_request\"\nscanners = [\"scan\"]\n\n[[routes]]\non = \"promotion\"\nstage = \"production\"\nactions = [\"act\"]\n"
                 .to_owned(),
             secrets: "[{ file = \"webhook-secret\" }]".to_owned(),
@@ -82,6 +95,28 @@ impl Site {
     /// More keys of the registry's webhook, each after a comma.
     pub fn webhook(mut self, keys: &str) -> Self {
         keys.clone_into(&mut self.webhook);
+        self
+    }
+
+    /// Another registry, with the same secrets and credentials.
+    pub fn and(self, name: &str, registry: &str) -> Self {
+        self.and_signed(name, registry, "{ secrets = [{ file = \"webhook-secret\" }] }")
+    }
+
+    /// Another registry, with a `webhook` of its own.
+    pub fn and_signed(mut self, name: &str, registry: &str, webhook: &str) -> Self {
+        let more = format!(
+            r#"
+[registries.{name}]
+kind = "verta"
+url = "{registry}"
+workspace = "acme"
+timeout = "5s"
+credentials = {{ email = "bot@example.com", developer_key = {{ file = "developer-key" }} }}
+webhook = {webhook}
+"#
+        );
+        self.more.push_str(&more);
         self
     }
 
@@ -163,12 +198,13 @@ kind = "action"
 command = ["{site}/act"]
 timeout = "1m"
 env = {{ SITE = "{site}" }}
-{routes}"#,
+{more}{routes}"#,
             limits = self.limits,
             webhook = self.webhook,
             routes = self.routes,
             secrets = self.secrets,
             plugin_keys = self.plugin_keys,
+            more = self.more,
         )
     }
 
@@ -266,8 +302,12 @@ impl Daemon {
 
     /// With settings of the environment.
     pub fn start_with(site: &Site, environment: &[(&str, &str)]) -> Self {
-        let mut serve = site.command(&["--log", "debug", "serve"]);
-        let ready = Ready::start(serve.envs(environment.iter().copied()));
+        Self::start_by(site.command(&["--log", "debug", "serve"]).envs(environment.iter().copied()))
+    }
+
+    /// By a command of the caller's own.
+    pub fn start_by(serve: &mut Command) -> Self {
+        let ready = Ready::start(serve);
         Self { intake: ready.address("intake"), admin: ready.address("admin"), ready }
     }
 
@@ -318,9 +358,14 @@ impl Daemon {
 
     /// Posts a signed body: the status and the answer.
     pub async fn deliver(&self, body: &[u8]) -> (u16, Value) {
+        self.deliver_to("verta", body).await
+    }
+
+    /// The same to the registry of that name.
+    pub async fn deliver_to(&self, registry: &str, body: &[u8]) -> (u16, Value) {
         let signed = sign(body);
         let headers: Vec<(&str, &str)> = signed.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        self.post("/hooks/verta", &headers, body).await
+        self.post(&format!("/hooks/{registry}"), &headers, body).await
     }
 
     /// Posts a JSON body with those headers.
@@ -365,109 +410,17 @@ pub fn scan_request(id: &str, build: u64) -> Vec<u8> {
         .into_bytes()
 }
 
-/// A running `scanrelay dev-registry`.
-pub struct Registry {
-    _ready: Ready,
-    pub url: String,
-}
-
-impl Registry {
-    pub fn start() -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_scanrelay"));
-        let ready = Ready::start(command.args(["dev-registry", "--bind", "127.0.0.1:0"]).stdin(Stdio::null()));
-        let url = format!("http://{}", ready.address("registry"));
-        Self { _ready: ready, url }
-    }
-
-    pub async fn call(&self, email: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
-        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-        let request = client().request(method, format!("{}{path}", self.url)).header("Grpc-Metadata-email", email);
-        let request = request.header("Grpc-Metadata-developer_key", DEVELOPER_KEY);
-        answered(if body.is_null() { request } else { request.json(&body) }.send().await.unwrap()).await
-    }
-
-    async fn must(&self, email: &str, method: &str, path: &str, body: Value) -> Value {
-        let (status, answer) = self.call(email, method, path, body).await;
-        assert_eq!(status, 200, "{method} {path}: {answer}");
-        answer
-    }
-
-    /// A webhook to that daemon for promotions and scan requests: its id.
-    pub async fn webhook(&self, daemon: &Daemon) -> String {
-        let body = json!({
-            "name": format!("scanrelay {}", daemon.intake), "location": format!("http://{}/hooks/verta", daemon.intake),
-            "mutual_secret": WEBHOOK_SECRET, "event_types": ["PROMOTE", "REQUEST_SCAN"], "all_events": false,
-        });
-        let made = self.must("admin@example.com", "POST", "/api/v1/uac-proxy/events/createWebhook", body).await;
-        text(&made["id"])
-    }
-
-    /// A model version: the ids of model and version.
-    pub async fn version(&self, name: &str) -> (String, String) {
-        let body = json!({ "name": name });
-        let model =
-            self.must("ada@example.com", "POST", "/api/v1/registry/workspaces/acme/registered_models", body).await;
-        let model = text(&model["registered_model"]["id"]);
-        let path = format!("/api/v1/registry/registered_models/{model}/model_versions");
-        let version = self.must("ada@example.com", "POST", &path, json!({ "version": "v1" })).await;
-        (model, text(&version["model_version"]["id"]))
-    }
-
-    /// The model's file.
-    pub async fn upload(&self, version: &str, bytes: &'static [u8]) {
-        let path = format!("/api/v1/registry/model_versions/{version}/getUrlForArtifact");
-        let slot = self.must("ada@example.com", "POST", &path, json!({ "key": "model", "method": "PUT" })).await;
-        let answer = client().put(slot["url"].as_str().unwrap()).body(bytes).send().await.unwrap();
-        assert!(answer.status().is_success(), "{answer:?}");
-    }
-
-    /// A finished build of that version: its id.
-    pub async fn build(&self, version: &str) -> u64 {
-        let body = json!({ "model_version_id": version, "external_location": format!("registry.example.com/acme/model:{version}") });
-        let build = self.must("ada@example.com", "POST", "/api/v1/deployment/workspace/acme/builds", body).await;
-        build["id"].as_u64().unwrap()
-    }
-
-    pub async fn request_scan(&self, build: u64) {
-        let path = format!("/api/v1/deployment/workspace/acme/builds/{build}/scan");
-        self.must("ada@example.com", "POST", &path, json!({ "scan_external": true })).await;
-    }
-
-    pub async fn scan(&self, build: u64) -> Value {
-        self.must("ada@example.com", "GET", &format!("/api/v1/deployment/builds/{build}/scan"), Value::Null).await
-    }
-
-    /// Through the approval flow to production.
-    pub async fn promote(&self, version: &str) {
-        let body = json!({ "model_version_id": version, "desired_stage": "PRODUCTION" });
-        let made = self.must("ada@example.com", "POST", "/api/v1/registry/stage/createTransition", body).await;
-        let id = json!({ "transition_id": made["transition"]["id"] });
-        self.must("grace@example.com", "POST", "/api/v1/registry/stage/approveTransition", id.clone()).await;
-        self.must("grace@example.com", "POST", "/api/v1/registry/stage/commitTransition", id).await;
-    }
-
-    pub async fn model_version(&self, version: &str) -> Value {
-        let path = format!("/api/v1/registry/model_versions/{version}");
-        self.must("ada@example.com", "GET", &path, Value::Null).await["model_version"].clone()
-    }
-
-    /// Answers everything with that (`503`, `401`, `garbage`, `none`) until told otherwise.
-    pub async fn misbehave(&self, answers: &str) {
-        let (status, answer) =
-            self.call("admin@example.com", "PUT", "/dev/faults", json!({ "answers": answers })).await;
-        assert_eq!(status, 200, "{answer}");
-    }
-
-    /// Everything that was written into it, in order.
-    pub async fn writes(&self) -> Vec<Value> {
-        let (status, answer) = self.call("admin@example.com", "GET", "/dev/writes", Value::Null).await;
-        assert_eq!(status, 200, "{answer}");
-        answer.as_array().cloned().unwrap_or_default()
-    }
-}
-
 /// Asks again until the answer is what is waited for. The thing waited for is in another process, which calls nobody.
-pub async fn until<T, F: Future<Output = T>>(
+pub async fn until<T, F: Future<Output = T>>(what: &str, ask: impl FnMut() -> F, good: impl FnMut(&T) -> bool) -> T
+where
+    T: std::fmt::Debug,
+{
+    until_within(LONG, what, ask, good).await
+}
+
+/// The same for what takes longer than anything else.
+pub async fn until_within<T, F: Future<Output = T>>(
+    longest: Duration,
     what: &str,
     mut ask: impl FnMut() -> F,
     mut good: impl FnMut(&T) -> bool,
@@ -475,7 +428,7 @@ pub async fn until<T, F: Future<Output = T>>(
 where
     T: std::fmt::Debug,
 {
-    let deadline = tokio::time::Instant::now() + LONG;
+    let deadline = tokio::time::Instant::now() + longest;
     let mut pause = tokio::time::interval(Duration::from_millis(20));
     loop {
         pause.tick().await;

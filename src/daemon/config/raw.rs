@@ -110,6 +110,7 @@ pub struct RawRegistry {
     pub credentials: Option<RawCredentials>,
     pub webhook: RawWebhook,
     pub timeout: Option<Span>,
+    pub max_pending: Option<u32>,
     pub confirm: Option<bool>,
     pub ca_file: Option<PathBuf>,
     pub proxy: Option<RawProxy>,

@@ -28,6 +28,8 @@ pub struct Peer {
     /// Where it is answered; without, it only posts.
     pub url: Option<Url>,
     pub timeout: Duration,
+    /// How many of its deliveries may be open.
+    pub max_pending: u32,
     pub confirm: bool,
     /// PEM of a private certificate authority.
     pub authority: Option<Vec<u8>>,
@@ -45,13 +47,20 @@ const KINDS: [&str; 8] = ["verta", "comet", "mlflow", "databricks", "huggingface
 
 pub(super) fn registries(
     raw: BTreeMap<String, RawRegistry>,
+    max_pending: u32,
     source: &Source,
     warnings: &mut Vec<String>,
 ) -> Result<BTreeMap<String, Peer>, Fault> {
-    raw.into_iter().map(|(name, raw)| Ok((name.clone(), registry(name, raw, source, warnings)?))).collect()
+    raw.into_iter().map(|(name, raw)| Ok((name.clone(), registry(name, raw, max_pending, source, warnings)?))).collect()
 }
 
-fn registry(name: String, raw: RawRegistry, source: &Source, warnings: &mut Vec<String>) -> Result<Peer, Fault> {
+fn registry(
+    name: String,
+    raw: RawRegistry,
+    max_pending: u32,
+    source: &Source,
+    warnings: &mut Vec<String>,
+) -> Result<Peer, Fault> {
     let key = format!("registries.{name}");
     plugins::check_name(&name, &key)?;
     if raw.kind != "verta" {
@@ -98,6 +107,7 @@ fn registry(name: String, raw: RawRegistry, source: &Source, warnings: &mut Vec<
         verifier,
         url,
         timeout: limits::span(&format!("{key}.timeout"), raw.timeout, 30, 1, 600)?,
+        max_pending: limits::count(&format!("{key}.max_pending"), raw.max_pending, max_pending, 1, 100_000_000)?,
         confirm: raw.confirm.unwrap_or(true),
         authority,
         proxy,

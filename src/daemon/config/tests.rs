@@ -108,6 +108,7 @@ fn the_sample_s_named_entries_are_true() {
     let short = Place::new().load(REGISTRY).unwrap();
     let (told, silent) = (&config.registries["verta"], &short.registries["verta"]);
     assert_eq!((&told.registry, told.timeout, told.confirm), (&silent.registry, silent.timeout, silent.confirm));
+    assert_eq!(told.max_pending, silent.max_pending);
 }
 
 #[test]

@@ -1,65 +1,100 @@
-//! The scripted world: plugins and a registry that fail at random, and a memory of everything that was done to them.
+//! The scripted world: plugins and registries that fail at random, and a memory of everything that was done to them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use actix_web::test::TestRequest;
+use scanrelay::Timestamp;
 use scanrelay::plugin::{Conclusion, Line, PluginKind, Severity, Status, Transcript, Verdict};
-use scanrelay::registry::Outcome as Told;
-use scanrelay::{Receiver, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time;
+use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{RUNS, RUNS_PER_PLUGIN};
+use super::weather::{Forecast, Weather};
+use super::{ACTIONS, REGISTRIES, REQUESTS, RUNS, RUNS_PER_PLUGIN, START};
+use crate::daemon::clock::Steps;
 use crate::daemon::effects::{Effect, Effects, Saved};
 use crate::daemon::job::{Job, Outcome, Phase, Written};
 use crate::daemon::running::Tail;
-use crate::daemon::store::{Filter, Store};
+use crate::daemon::store::Store;
 
 pub(super) struct World {
     memory: Mutex<Memory>,
+    began: Instant,
+    forecasts: BTreeMap<&'static str, Forecast>,
+    steps: Steps,
 }
 
-struct Memory {
+#[derive(Default)]
+pub(super) struct Memory {
     random: u64,
-    store: Option<Store>,
+    pub(super) store: Option<Store>,
     healed: bool,
-    sent: Vec<String>,
-    accepted: BTreeSet<i64>,
+    /// Registry and body.
+    pub(super) sent: Vec<(String, String)>,
+    pub(super) accepted: BTreeSet<i64>,
+    /// By what was sent: under which id it was accepted, and when.
+    pub(super) taken: BTreeMap<usize, (i64, Timestamp)>,
+    pub(super) turned_away: u32,
+    pub(super) told_off: u32,
     /// By run: what the plugin saved and was told to be stored.
     saved: BTreeMap<String, Value>,
-    /// What runs at this moment, by plugin.
-    running: BTreeMap<String, u32>,
-    /// Lanes in use at this moment: the subject of a report, the model of an action.
-    lanes: BTreeSet<String>,
-    /// By subject: every end that the registry took, with the delivery.
-    told: BTreeMap<String, Vec<(i64, Told)>>,
-    /// By model: deliveries whose actions ran, in order.
-    acted: BTreeMap<String, Vec<i64>>,
+    /// What runs or asks at this moment, by plugin or registry.
+    busy: BTreeMap<String, u32>,
+    /// Lanes in use at this moment, and the job that is in it.
+    lanes: BTreeMap<String, i64>,
+    /// By registry: left alone since then and until then.
+    left_alone: BTreeMap<String, (Instant, Instant)>,
+    pub(super) cancelled: BTreeSet<i64>,
+    /// By delivery: the first round that took nothing over from earlier ones.
+    pub(super) fresh: BTreeMap<i64, i64>,
+    pub(super) rounds: u32,
+    /// By lane: every end that the registry took, in order.
+    pub(super) ends: BTreeMap<String, Vec<End>>,
+    /// By lane of actions: delivery and round of each that began.
+    pub(super) acted: BTreeMap<String, Vec<(i64, i64)>>,
+    runs: u32,
+    /// An invariant broke in a task of the daemon, which takes no notice.
+    broken: bool,
+}
+
+/// An end that a registry took: the job that told it, and in which words.
+#[derive(Clone, Debug)]
+pub(super) struct End {
+    pub(super) job: i64,
+    pub(super) delivery: i64,
+    pub(super) told: Value,
 }
 
 impl World {
     pub(super) fn new(seed: u64) -> Self {
-        let memory = Memory {
-            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
-            store: None,
-            healed: false,
-            sent: Vec::new(),
-            accepted: BTreeSet::new(),
-            saved: BTreeMap::new(),
-            running: BTreeMap::new(),
-            lanes: BTreeSet::new(),
-            told: BTreeMap::new(),
-            acted: BTreeMap::new(),
+        let random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut world = Self {
+            memory: Mutex::new(Memory { random, ..Memory::default() }),
+            began: Instant::now(),
+            forecasts: BTreeMap::new(),
+            steps: Steps::new(),
         };
-        Self { memory: Mutex::new(memory) }
+        for name in REGISTRIES {
+            let forecast = Forecast::new(&mut |below| world.roll(below));
+            world.forecasts.insert(name, forecast);
+        }
+        world
     }
 
-    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The true time.
+    pub(super) fn now(&self) -> Timestamp {
+        START.after(self.began.elapsed())
+    }
+
+    /// How far off the daemon's wall clock is.
+    pub(super) fn steps(&self) -> Steps {
+        self.steps
     }
 
     pub(super) fn starts(&self, store: &Store) {
@@ -70,13 +105,48 @@ impl World {
     pub(super) fn dies(&self) {
         let mut memory = self.memory();
         memory.store = None;
-        memory.running.clear();
+        memory.busy.clear();
         memory.lanes.clear();
+        memory.left_alone.clear();
     }
 
-    /// From now on everything works, so that everything ends.
-    pub(super) fn heal(&self) {
-        self.memory().healed = true;
+    /// While it is healed everything works, so that everything ends.
+    pub(super) fn heals(&self, healed: bool) {
+        self.memory().healed = healed;
+    }
+
+    pub(super) fn cancels(&self, job: i64) {
+        self.memory().cancelled.insert(job);
+    }
+
+    /// Somebody is about to have everything done again from that round on.
+    pub(super) fn begins_afresh(&self, delivery: i64, round: i64) {
+        self.memory().fresh.insert(delivery, round);
+    }
+
+    /// Somebody has opened a round.
+    pub(super) fn opened(&self) {
+        self.memory().rounds += 1;
+    }
+
+    #[expect(clippy::print_stdout, reason = "a test says what it saw")]
+    pub(super) fn tells(&self, seed: u64) {
+        let memory = self.memory();
+        println!(
+            "seed {seed}: {} days; accepted {}, turned away {}, outdated {}; {} runs, {} ends told, {} rounds by hand",
+            self.began.elapsed().as_secs() / 86_400,
+            memory.accepted.len(),
+            memory.turned_away,
+            memory.told_off,
+            memory.runs,
+            memory.ends.values().map(Vec::len).sum::<usize>(),
+            memory.rounds
+        );
+    }
+
+    /// No invariant has broken so far.
+    pub(super) fn is_intact(&self) {
+        assert!(!self.memory().broken, "an invariant broke while the daemon was at work: see above");
     }
 
     /// A number below `below` (xorshift64*; any generator would do).
@@ -94,111 +164,25 @@ impl World {
         self.roll(100) < percent && !self.memory().healed
     }
 
-    pub(super) fn next_webhook(&self, receiver: &Receiver, now: Timestamp) -> TestRequest {
-        let body = if self.roll(4) == 0 && !self.memory().sent.is_empty() {
-            let count = self.memory().sent.len() as u64;
-            let nth = self.roll(count);
-            self.memory().sent[usize::try_from(nth).unwrap()].clone()
-        } else {
-            self.new_body(now)
-        };
-        let headers = receiver.verifier().sign(None, now, body.as_bytes()).unwrap();
-        let request = TestRequest::post().uri("/hooks/verta").insert_header(("Content-Type", "application/json"));
-        headers.into_iter().fold(request, actix_web::test::TestRequest::insert_header).set_payload(body)
+    fn weather(&self, registry: &str) -> Weather {
+        if self.memory().healed { Weather::Fine } else { self.forecasts[registry].at(self.began.elapsed()) }
     }
 
-    fn new_body(&self, now: Timestamp) -> String {
-        let nth = self.memory().sent.len();
-        let entity = if self.roll(2) == 0 {
-            json!({ "scan_request": { "buildId": (5000 + self.roll(4)).to_string() } })
-        } else {
-            let model = 1 + self.roll(3);
-            json!({ "model_version": { "id": (10 * model + self.roll(3)).to_string(), "registered_model_id": model.to_string(), "stage": "PRODUCTION" } })
-        };
-        let kind = if entity.get("scan_request").is_some() { "REQUEST_SCAN" } else { "PROMOTE" };
-        let event = json!({ "event_uuid": format!("event-{nth}"), "event_type": kind, "timestamp": now.as_millis().to_string(), "new_entity": entity });
-        let body = event.to_string();
-        self.memory().sent.push(body.clone());
-        body
-    }
-
-    pub(super) fn answered(&self, status: u16, body: &[u8]) {
-        let answer: Value = serde_json::from_slice(body).unwrap();
-        let id: i64 = answer["delivery"].as_str().unwrap_or_default().parse().unwrap_or_default();
-        match status {
-            202 => assert!(self.memory().accepted.insert(id), "delivery {id} was accepted twice"),
-            200 => assert!(self.memory().accepted.contains(&id), "a duplicate of {id}, which was never accepted"),
-            status => panic!("answered {status}: {answer}"),
-        }
-    }
-
-    /// What must hold at the start of any work: the job is ours, and it has not ended before.
-    async fn is_ours(&self, job: &Job) {
-        let store = self.memory().store.clone();
-        if let Some(store) = store {
-            let row = store.job(job.id).await.unwrap().unwrap();
-            assert_eq!(row.state, "running", "job {} is worked on while it is {}", job.id, row.state);
-        }
-    }
-
-    pub(super) async fn check(&self, store: &Store) {
-        let rows = store.deliveries(Filter { limit: Some(1000), ..Filter::default() }).await.unwrap();
-        let stored: BTreeSet<i64> = rows.iter().map(|row| row.id).collect();
-        assert_eq!(stored, self.memory().accepted, "what was accepted is stored, and nothing else");
-        let mut last: BTreeMap<String, (Timestamp, i64)> = BTreeMap::new();
-        for row in &rows {
-            assert!(["done", "ignored", "dead"].contains(&row.state.as_str()), "delivery {} is {}", row.id, row.state);
-            for verdict in store.verdicts(row.id).await.unwrap() {
-                let newest = last.entry(row.subject.clone()).or_insert((verdict.settled_at, row.id));
-                *newest = (*newest).max((verdict.settled_at, row.id));
-                let votes = verdict.votes.as_array().unwrap().iter().filter(|vote| vote["advisory"] == false);
-                let all_safe = votes.clone().all(|vote| vote["verdict"] == "safe");
-                assert_eq!(verdict.verdict == "safe", all_safe, "delivery {}: {}", row.id, verdict.votes);
-            }
-        }
-        let told = self.memory().told.clone();
-        for (subject, ends) in &told {
-            let Some((_, newest)) = last.get(subject).filter(|_| subject.starts_with("build:")) else { continue };
-            assert_eq!(
-                ends.last().map(|(delivery, _)| delivery),
-                Some(newest),
-                "{subject}: the last verdict stored stands"
-            );
-        }
-        for (model, acted) in &self.memory().acted {
-            assert!(acted.is_sorted(), "{model}: actions ran in the order {acted:?}");
-        }
-        assert!(!self.memory().accepted.is_empty());
-    }
-}
-
-/// Gives the place back when the work ends, however it ends.
-struct Place<'a>(&'a World, String, bool);
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let mut memory = self.0.memory();
-        if self.2 {
-            memory.lanes.remove(&self.1);
-        } else if let Some(running) = memory.running.get_mut(&self.1) {
-            *running = running.saturating_sub(1);
-        }
-    }
-}
-
-impl World {
-    fn run_place(&self, job: &Job) -> Place<'_> {
+    /// Takes a place of one that has so many, until the place is dropped.
+    fn place(&self, of: &str, most: u32) -> Place<'_> {
         let mut memory = self.memory();
-        let running = memory.running.entry(job.name.clone()).or_default();
-        *running += 1;
-        assert!(*running <= RUNS_PER_PLUGIN, "{} runs of {}", running, job.name);
-        assert!(memory.running.values().sum::<u32>() <= RUNS, "more runs than allowed");
-        Place(self, job.name.clone(), false)
+        let busy = memory.busy.entry(of.to_owned()).or_default();
+        *busy += 1;
+        assert!(*busy <= most, "{busy} at a time of {of}");
+        Place { world: self, of: of.to_owned(), lane: None }
     }
 
-    fn lane_place(&self, lane: String) -> Place<'_> {
-        assert!(self.memory().lanes.insert(lane.clone()), "two at a time in {lane}");
-        Place(self, lane, true)
+    /// A job that was cancelled by hand may not have heard of it yet.
+    fn lane(&self, lane: &str, job: i64) -> Place<'_> {
+        let before = self.memory().lanes.insert(lane.to_owned(), job);
+        let alone = before.is_none_or(|before| self.memory().cancelled.contains(&before));
+        assert!(alone, "two at a time in {lane}: {before:?} and {job}");
+        Place { world: self, of: lane.to_owned(), lane: Some(job) }
     }
 
     async fn some_time(&self, longest: u64, stop: &CancellationToken) -> bool {
@@ -208,40 +192,22 @@ impl World {
             () = stop.cancelled() => false,
         }
     }
-}
 
-impl Effects for World {
-    async fn run(&self, job: &Job, saves: mpsc::Sender<Saved>, _log: Tail, stop: CancellationToken) -> Effect {
-        self.is_ours(job).await;
-        let action = ["deploy", "notify"].contains(&job.name.as_str());
-        let _place = self.run_place(job);
-        let model = job.event.model.id.clone().unwrap_or_default();
-        let _lane = action.then(|| self.lane_place(format!("model {model}")));
-        if action && job.name == "deploy" {
-            self.memory().acted.entry(model).or_default().push(job.delivery);
+    async fn saves(&self, job: &Job, saves: &mpsc::Sender<Saved>) {
+        let data = json!({ "step": self.roll(1000) });
+        let (committed, answer) = oneshot::channel();
+        // Stored when the daemon says so; a crash in between leaves the one before or this one.
+        let before = self.memory().saved.insert(job.run_id.clone(), data.clone());
+        if saves.send(Saved { data, committed }).await.is_err() || !answer.await.unwrap_or(false) {
+            match before {
+                Some(before) => self.memory().saved.insert(job.run_id.clone(), before),
+                None => self.memory().saved.remove(&job.run_id),
+            };
         }
-        assert_eq!(self.memory().saved.get(&job.run_id), job.checkpoint.as_ref(), "a stored checkpoint is given back");
-        if self.roll(3) == 0 {
-            let data = json!({ "step": self.roll(1000) });
-            let (committed, answer) = oneshot::channel();
-            // Stored when the daemon says so; a crash in between leaves the one before or this one.
-            let before = self.memory().saved.insert(job.run_id.clone(), data.clone());
-            if saves.send(Saved { data, committed }).await.is_err() || !answer.await.unwrap_or(false) {
-                match before {
-                    Some(before) => self.memory().saved.insert(job.run_id.clone(), before),
-                    None => self.memory().saved.remove(&job.run_id),
-                };
-            }
-        }
-        if !self.some_time(600_000, &stop).await {
-            return Outcome::Drained.into();
-        }
-        if self.fails(15) {
-            return Outcome::Failed("exited with 3".to_owned()).into();
-        }
-        if self.fails(10) {
-            return Outcome::TryLater("busy".to_owned()).into();
-        }
+    }
+
+    /// What a plugin says that has not failed.
+    fn says(&self, action: bool) -> Conclusion {
         let kind = if action { PluginKind::Action } else { PluginKind::Scanner };
         let mut transcript = Transcript::new(kind, Severity::High);
         let line = match self.roll(4) {
@@ -252,38 +218,119 @@ impl Effects for World {
             _ => Line::result_of_scan(Verdict::Safe),
         };
         transcript.take(line.to_string().as_bytes());
-        let conclusion: Conclusion = transcript.end().unwrap();
-        Outcome::Concluded { conclusion, artifact: None }.into()
+        transcript.end().unwrap()
+    }
+}
+
+/// Takes notice of an invariant that breaks.
+struct Watch<'a>(&'a World);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.memory().broken = true;
+        }
+    }
+}
+
+/// Gives the place back when the work ends, however it ends.
+struct Place<'a> {
+    world: &'a World,
+    of: String,
+    lane: Option<i64>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut memory = self.world.memory();
+        if let Some(job) = self.lane {
+            if memory.lanes.get(&self.of) == Some(&job) {
+                memory.lanes.remove(&self.of);
+            }
+        } else if let Some(busy) = memory.busy.get_mut(&self.of) {
+            *busy = busy.saturating_sub(1);
+        }
+    }
+}
+
+/// The lane of what a job does outside.
+pub(super) fn lane(job: &Job) -> String {
+    let registry = &job.event.registry;
+    match job.phase {
+        Phase::Confirm | Phase::Run => {
+            format!("model {} of {registry}", job.event.model.id.as_deref().unwrap_or_default())
+        }
+        Phase::Progress | Phase::Report => format!("{} of {registry}", job.event.subject()),
+    }
+}
+
+impl Effects for World {
+    async fn run(&self, job: &Job, saves: mpsc::Sender<Saved>, _log: Tail, stop: CancellationToken) -> Effect {
+        let _watch = Watch(self);
+        let action = ACTIONS.contains(&job.name.as_str());
+        let round = self.may_begin(job).await;
+        let _all = self.place("all runs", RUNS);
+        let _place = self.place(&job.name, RUNS_PER_PLUGIN);
+        let _lane = action.then(|| self.lane(&lane(job), job.id));
+        self.memory().runs += 1;
+        if action {
+            self.memory().acted.entry(lane(job)).or_default().push((job.delivery, round));
+        }
+        assert_eq!(self.memory().saved.get(&job.run_id), job.checkpoint.as_ref(), "a stored checkpoint is given back");
+        if self.roll(3) == 0 {
+            self.saves(job, &saves).await;
+        }
+        if !self.some_time(600_000, &stop).await {
+            return Outcome::Drained.into();
+        }
+        if self.fails(15) {
+            return Outcome::Failed("exited with 3".to_owned()).into();
+        }
+        if self.fails(10) {
+            return Outcome::TryLater("busy".to_owned()).into();
+        }
+        Outcome::Concluded { conclusion: self.says(action), artifact: None }.into()
     }
 
     async fn tell(&self, job: &Job, stop: CancellationToken) -> Effect {
-        self.is_ours(job).await;
-        let lane = match job.phase {
-            Phase::Confirm => format!("model {}", job.event.model.id.clone().unwrap_or_default()),
-            _ => format!("subject {}", job.event.subject()),
-        };
-        let _lane = self.lane_place(lane);
-        if !self.some_time(20_000, &stop).await {
+        let _watch = Watch(self);
+        self.may_begin(job).await;
+        let registry = job.event.registry.as_str();
+        let begins = Instant::now();
+        if let Some((since, until)) = self.memory().left_alone.get(registry) {
+            assert!(begins <= *since || begins >= *until, "{registry} asked to be left alone, and is not");
+        }
+        let _place = self.place(registry, REQUESTS);
+        let _lane = self.lane(&lane(job), job.id);
+        if !self.some_time(10_000, &stop).await {
             return Outcome::Drained.into();
         }
-        if self.fails(25) {
-            return Outcome::Unreachable { reason: "503".to_owned(), retry_after: None }.into();
+        let weather = if self.fails(5) { Weather::Down } else { self.weather(registry) };
+        let gone = |reason: &str| Outcome::Unreachable { reason: reason.to_owned(), retry_after: None };
+        match weather {
+            Weather::Down => return gone("503").into(),
+            Weather::Refuses => return gone("401").into(),
+            Weather::Limits(wait) => {
+                let now = Instant::now();
+                let until = self.memory().left_alone.get(registry).map_or(now, |(_, until)| *until).max(now + wait);
+                self.memory().left_alone.insert(registry.to_owned(), (now, until));
+                return Outcome::Unreachable { reason: "429".to_owned(), retry_after: Some(wait) }.into();
+            }
+            Weather::Mute | Weather::Fine => {}
         }
-        match (&job.phase, &job.tell) {
-            (Phase::Confirm, _) if self.fails(10) => Outcome::NotConfirmed("moved on".to_owned()).into(),
-            (Phase::Confirm, _) => Outcome::Confirmed.into(),
+        let outcome = match (&job.phase, &job.tell) {
+            (Phase::Confirm, _) if self.fails(10) => Outcome::NotConfirmed("moved on".to_owned()),
+            (Phase::Confirm, _) => Outcome::Confirmed,
             (_, Some(told)) => {
-                let subject = job.event.subject();
-                let mut memory = self.memory();
-                let ends = memory.told.entry(subject).or_default();
-                if told.is_final() {
-                    ends.push((job.delivery, told.clone()));
-                } else {
-                    assert!(ends.iter().all(|(delivery, _)| *delivery != job.delivery), "progress after the end");
-                }
-                Outcome::Told(vec![Written { key: "told".to_owned(), value: "value".to_owned() }]).into()
+                self.takes(job, told);
+                Outcome::Told(vec![Written { key: "told".to_owned(), value: "value".to_owned() }])
             }
             (phase, None) => panic!("{phase} with nothing to tell"),
+        };
+        // It has taken it; the answer is on its way, and the daemon may die meanwhile.
+        if !self.some_time(10_000, &stop).await {
+            return Outcome::Drained.into();
         }
+        if weather == Weather::Mute { gone("no answer in time").into() } else { outcome.into() }
     }
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Row, params};
 use scanrelay::event::Payload;
 use scanrelay::{Event, Timestamp, TraceParent};
 
+use super::batch::Batch;
 use super::statement::Statements as _;
 use super::{Store, StoreError};
 use crate::daemon::job::{Job, Phase};
@@ -25,11 +26,12 @@ impl Want {
     }
 }
 
-/// What was claimed, and when something else of the same queues becomes due.
+/// What was claimed, when something else of the same queues becomes due, and which queues got their first job since.
 #[derive(Debug, Default)]
 pub struct Claimed {
     pub jobs: Vec<Job>,
     pub next_due: Option<Timestamp>,
+    pub new_queues: Vec<String>,
 }
 
 impl Store {
@@ -57,13 +59,14 @@ impl Store {
                 }
                 if started < slots {
                     let next: Option<i64> = connection
-                        .statement("select min(due_at) from job where state = 'due' and queue = +?1")?
-                        .query_row([&want.queue], |row| row.get(0))?;
+                        .statement("select min(due_at) from job where state = 'due' and queue = +?1 and due_at > +?2")?
+                        .query_row(params![want.queue, now.as_millis()], |row| row.get(0))?;
                     next_due = next_due.into_iter().chain(next).min();
                 }
                 jobs.extend(claimed);
             }
-            Ok(Claimed { jobs, next_due: next_due.map(Timestamp::from_millis) })
+            let new_queues = connection.memory().new_queues();
+            Ok(Claimed { jobs, next_due: next_due.map(Timestamp::from_millis), new_queues })
         })
         .await
     }
@@ -88,22 +91,31 @@ const DUE: &str = "\
      order by job.due_at, job.id limit +?3";
 
 fn claim_queue(
-    connection: &Connection,
+    batch: &Batch<'_>,
     want: &Want,
     slots: u32,
     now: Timestamp,
     store: &str,
 ) -> Result<Vec<Job>, StoreError> {
     let mut jobs = Vec::new();
-    let mut statement = connection.statement(DUE)?;
-    let mut rows = statement.query(params![want.queue, now.as_millis(), slots])?;
-    while let Some(row) = rows.next()? {
-        jobs.push(job(row, store)?);
+    // Runs that may kill the daemon are begun one at a time: those that have to wait for another one are passed over.
+    let most = slots.saturating_add(batch.memory().suspects());
+    let mut statement = batch.statement(DUE)?;
+    let mut rows = statement.query(params![want.queue, now.as_millis(), most])?;
+    while jobs.len() < slots as usize
+        && let Some(row) = rows.next()?
+    {
+        let job = job(row, store)?;
+        if batch.memory().may_begin(job.id) {
+            batch.memory().begins(job.id);
+            jobs.push(job);
+        }
     }
+    drop(rows);
     let lease = now.after(want.lease).as_millis();
     for job in &jobs {
         // One row at a time: what changes several keeps a journal of its own.
-        connection
+        batch
             .statement("update job set due_at = ?2, claimed_at = ?3, token = ?4, attempts = ?5 where id = ?1")?
             .execute(params![job.id, lease, now.as_millis(), job.token, job.attempts])?;
     }

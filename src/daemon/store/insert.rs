@@ -196,9 +196,10 @@ pub(super) fn insert_job(
             earlier.checkpoint,
         ])?;
     let id = batch.last_insert_rowid();
+    batch.memory().uses(&job.queue);
     if let Some(name) = lane {
         lane::make_room(batch, name, job.phase, id, now)?;
-        lane::move_up(batch, name, now)?;
+        lane::move_up(batch, name, delivery, now)?;
     }
     Ok(id)
 }

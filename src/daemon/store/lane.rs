@@ -50,14 +50,20 @@ pub(super) fn is_overtaken(connection: &Connection, lane: &str, job: i64) -> Res
 }
 
 /// The first of the lane becomes due when nobody else is, unless it is held: then its place is kept.
-pub(super) fn move_up(connection: &Connection, lane: &str, now: Timestamp) -> Result<(), StoreError> {
+///
+/// The actions that are left of the delivery that calls come before an older one that somebody replays: they do not run
+/// one in between the other's.
+pub(super) fn move_up(connection: &Connection, lane: &str, delivery: i64, now: Timestamp) -> Result<(), StoreError> {
     connection
         .statement(
-            "update job set state = 'due', due_at = min(due_at, ?2)
+            "update job set state = 'due', due_at = min(due_at, ?3)
               where state = 'waiting'
-                and id = (select id from job where lane = +?1 and ended_at is null and state <> 'due' order by delivery, id limit 1)
+                and id = coalesce(
+                    (select id from job where lane = +?1 and delivery = +?2 and ended_at is null and state = 'waiting'
+                        and phase = 'run' order by id limit 1),
+                    (select id from job where lane = +?1 and ended_at is null and state <> 'due' order by delivery, id limit 1))
                 and not exists (select 1 from job where lane = +?1 and ended_at is null and state = 'due')",
         )?
-        .execute(params![lane, now.as_millis()])?;
+        .execute(params![lane, delivery, now.as_millis()])?;
     Ok(())
 }

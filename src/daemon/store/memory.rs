@@ -2,7 +2,7 @@
 //!
 //! It follows the transactions: what a batch that is not committed has changed is taken back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
@@ -21,6 +21,12 @@ pub(super) struct Memory {
     open_in_all: u32,
     /// The newest row of `dedupe` with that fingerprint. Older ones are found from there.
     seen: HashMap<Fingerprint, i64, BuildHasherDefault<AsItIs>>,
+    /// Queues that got a job since the start, and those of them that nobody has been told of.
+    queues: BTreeSet<String>,
+    new_queues: Vec<String>,
+    /// Runs in which a daemon has died more than once, and the one of them that is being worked on.
+    suspects: BTreeSet<i64>,
+    suspect_at_work: Option<i64>,
     /// How to take back what the batch changed, oldest first.
     undo: Vec<Undo>,
     counts: Arc<Counts>,
@@ -38,12 +44,15 @@ enum Undo {
     Seen(Fingerprint, Option<i64>),
     /// Counted when the batch is committed, so there is nothing to take back.
     Settled(Verdict),
+    /// Somebody was told of these queues, and may not have heard it.
+    Told(Vec<String>),
+    Begun(Option<i64>),
 }
 
 impl Memory {
-    /// Reads both from the file.
-    pub(super) fn load(connection: &Connection) -> Result<Self, rusqlite::Error> {
-        let mut memory = Self::default();
+    /// Reads all of it from the file, of which some jobs were being worked on when the last daemon died.
+    pub(super) fn load(connection: &Connection, suspects: BTreeSet<i64>) -> Result<Self, rusqlite::Error> {
+        let mut memory = Self { suspects, ..Self::default() };
         let mut statement = connection.prepare("select registry, open from pending")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -76,6 +85,47 @@ impl Memory {
     pub(super) fn closed(&mut self, registry: &str) {
         self.count(registry, -1);
         self.undo.push(Undo::Closed(registry.to_owned()));
+    }
+
+    /// How many runs are suspected of having killed a daemon. They are run one at a time, so that none of them takes the
+    /// attempts of the others along.
+    pub(super) fn suspects(&self) -> u32 {
+        u32::try_from(self.suspects.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn may_begin(&self, job: i64) -> bool {
+        !self.suspects.contains(&job) || self.suspect_at_work.is_none_or(|at_work| at_work == job)
+    }
+
+    pub(super) fn begins(&mut self, job: i64) {
+        if self.suspects.contains(&job) {
+            self.undo.push(Undo::Begun(self.suspect_at_work));
+            self.suspect_at_work = Some(job);
+        }
+    }
+
+    /// The daemon has survived it.
+    pub(super) fn is_over(&mut self, job: i64) {
+        if self.suspects.remove(&job) && self.suspect_at_work == Some(job) {
+            self.suspect_at_work = None;
+        }
+    }
+
+    /// A job stands in this queue. Taken back or not: a queue that is looked into in vain does no harm.
+    pub(super) fn uses(&mut self, queue: &str) {
+        if !self.queues.contains(queue) {
+            self.queues.insert(queue.to_owned());
+            self.new_queues.push(queue.to_owned());
+        }
+    }
+
+    /// The queues that got their first job since this was last asked.
+    pub(super) fn new_queues(&mut self) -> Vec<String> {
+        let new = std::mem::take(&mut self.new_queues);
+        if !new.is_empty() {
+            self.undo.push(Undo::Told(new.clone()));
+        }
+        new
     }
 
     pub(super) fn newest(&self, fingerprint: Fingerprint) -> Option<i64> {
@@ -141,6 +191,8 @@ impl Memory {
                 Undo::Opened(registry) => self.count(&registry, -1),
                 Undo::Closed(registry) => self.count(&registry, 1),
                 Undo::Seen(fingerprint, Some(row)) => drop(self.seen.insert(fingerprint, row)),
+                Undo::Begun(before) => self.suspect_at_work = before,
+                Undo::Told(queues) => self.new_queues.extend(queues),
                 Undo::Seen(fingerprint, None) => drop(self.seen.remove(&fingerprint)),
                 Undo::Settled(_) => {}
             }

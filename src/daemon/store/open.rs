@@ -1,5 +1,6 @@
 //! Opening the file: its lock, whose it is, its schema, its settings.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -43,9 +44,9 @@ pub(super) fn open(path: &Path) -> Result<Opened, StoreError> {
         return Err(StoreError::Missing { path: path.display().to_string() });
     }
     let opened = open_locked(path).map_err(|error| told(error, path, &lock))?;
-    let (write, id) = opened;
+    let (write, id, suspects) = opened;
     lock.mark(&id)?;
-    let memory = Memory::load(&write).map_err(|error| told(error.into(), path, &lock))?;
+    let memory = Memory::load(&write, suspects).map_err(|error| told(error.into(), path, &lock))?;
     let paused = Paused::load(&write)?;
     let read = read_only(path)?;
     let cannot = |cause: String| StoreError::Open { path: path.display().to_string(), cause };
@@ -53,7 +54,8 @@ pub(super) fn open(path: &Path) -> Result<Opened, StoreError> {
     Ok(Opened { file: Written { connection: write, memory }, log, read, id, paused, lock })
 }
 
-fn open_locked(path: &Path) -> Result<(Connection, String), StoreError> {
+/// The connection, the store's id, and the runs that may have killed the last daemon.
+fn open_locked(path: &Path) -> Result<(Connection, String, BTreeSet<i64>), StoreError> {
     let cannot = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Sqlite(error),
         _ => StoreError::Open { path: path.display().to_string(), cause: error.to_string() },
@@ -74,9 +76,17 @@ fn open_locked(path: &Path) -> Result<(Connection, String), StoreError> {
         create(&write)?;
     }
     let id = write.query_row("select value from meta where key = 'store_id'", [], |row| row.get(0))?;
+    let suspects = suspects(&write)?;
     // One owner per file: whoever held a lease is gone, and the attempt stays counted.
     write.execute("update job set due_at = claimed_at, claimed_at = null where claimed_at is not null", [])?;
-    Ok((write, id))
+    Ok((write, id, suspects))
+}
+
+/// Runs in which a daemon died, not for the first time: every claim that ended otherwise has left its attempt.
+fn suspects(connection: &Connection) -> Result<BTreeSet<i64>, rusqlite::Error> {
+    let query = "select id from job where claimed_at is not null and phase = 'run'
+                    and token - (select count(*) from attempt where attempt.job = job.id) > 1";
+    connection.prepare(query)?.query_map([], |row| row.get(0))?.collect()
 }
 
 /// A file that held a store once and is none any more was damaged, not put there by somebody else.

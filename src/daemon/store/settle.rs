@@ -90,6 +90,7 @@ fn record(connection: &Connection, id: i64, token: i64, attempt: &Attempt, now: 
 }
 
 fn apply(connection: &Batch<'_>, id: i64, next: &Next, now: Timestamp) -> Result<(), StoreError> {
+    connection.memory().is_over(id);
     let release = |at: Timestamp, attempts: i64, deferrals: i64| {
         connection
             .statement(
@@ -120,7 +121,8 @@ fn apply(connection: &Batch<'_>, id: i64, next: &Next, now: Timestamp) -> Result
 }
 
 /// Ends a job and lets its lane move up. What follows for the delivery is the caller's to ask.
-pub(super) fn end_job(connection: &Connection, id: i64, ending: &Ending, now: Timestamp) -> Result<i64, StoreError> {
+pub(super) fn end_job(connection: &Batch<'_>, id: i64, ending: &Ending, now: Timestamp) -> Result<i64, StoreError> {
+    connection.memory().is_over(id);
     let (delivery, lane): (i64, Option<String>) = connection
         .statement(
             "update job set state = ?2, outcome = ?3, ended_at = ?4, claimed_at = null where id = ?1 returning delivery, lane",
@@ -132,7 +134,7 @@ pub(super) fn end_job(connection: &Connection, id: i64, ending: &Ending, now: Ti
         && !matches!(ending, Ending::Confirmed)
     {
         // A confirmed promotion keeps its place: its actions come next, before the lane moves up.
-        lane::move_up(connection, &lane, now)?;
+        lane::move_up(connection, &lane, delivery, now)?;
     }
     Ok(delivery)
 }
@@ -157,7 +159,7 @@ pub(super) fn follow(connection: &Batch<'_>, delivery: i64, now: Timestamp) -> R
         }
     }
     for lane in lanes(connection, delivery, open.round)? {
-        lane::move_up(connection, &lane, now)?;
+        lane::move_up(connection, &lane, delivery, now)?;
     }
     Ok(())
 }

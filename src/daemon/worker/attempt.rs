@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scanrelay::TraceParent;
+use scanrelay::{Timestamp, TraceParent};
 use tokio::sync::{Notify, mpsc};
 use tokio::time;
 use tracing::{error, info, warn};
@@ -36,6 +36,8 @@ pub(super) struct Over {
     pub(super) queue: String,
     pub(super) phase: Phase,
     pub(super) unreachable: bool,
+    /// The registry wants to be asked nothing before.
+    pub(super) left_alone: Option<Timestamp>,
 }
 
 impl<E: Effects> Work<E> {
@@ -52,7 +54,10 @@ impl<E: Effects> Work<E> {
         };
         let took = started.elapsed();
         let Effect { outcome, log } = effect;
-        let unreachable = matches!(outcome, Outcome::Unreachable { .. });
+        let (unreachable, left_alone) = match &outcome {
+            Outcome::Unreachable { retry_after, .. } => (true, retry_after.map(|wait| self.clock.now().after(wait))),
+            _ => (false, None),
+        };
         let written = match &outcome {
             Outcome::Told(written) => written.clone(),
             _ => Vec::new(),
@@ -63,7 +68,7 @@ impl<E: Effects> Work<E> {
         let stored = self.store.settle(&job, next.clone(), attempt.clone(), self.clock.now());
         // The claim for the free slot comes after the outcome in the writer's queue, and finds what follows from it.
         // Nobody listens any more in a drain.
-        let _ = self.over.send(Over { queue: job.queue.clone(), phase: job.phase, unreachable });
+        let _ = self.over.send(Over { queue: job.queue.clone(), phase: job.phase, unreachable, left_alone });
         if self.settle(&job, &next, attempt, stored.await).await {
             self.metrics.settled(&job, &next, ran.then_some(took));
             self.tell_span(&job, parent, &next, took);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use scanrelay::Timestamp;
 use tracing::warn;
 
 use super::attempt::Over;
@@ -36,6 +37,8 @@ struct Queue {
     taken: u32,
     lease: Duration,
     failures: u32,
+    /// The registry asked for it: nobody asks it anything before.
+    left_alone: Option<Timestamp>,
 }
 
 /// The lease of a job whose plugin or registry is not configured (any more): it is ended, not worked on.
@@ -44,7 +47,7 @@ const ORPHAN_LEASE: Duration = Duration::from_secs(30);
 impl Queue {
     /// One that no setting knows: a slot in which its jobs are ended.
     fn orphan() -> Self {
-        Self { slots: 1, taken: 0, lease: ORPHAN_LEASE, failures: 0 }
+        Self { slots: 1, taken: 0, lease: ORPHAN_LEASE, failures: 0, left_alone: None }
     }
 }
 
@@ -81,8 +84,11 @@ impl Slots {
     }
 
     /// Every queue with a free slot.
-    pub(super) fn wants(&self) -> Vec<Want> {
+    pub(super) fn wants(&self, now: Timestamp) -> Vec<Want> {
         let free = |queue: &Queue| {
+            if queue.left_alone.is_some_and(|until| until > now) {
+                return 0;
+            }
             let slots = if queue.failures >= self.probe_after { queue.slots.min(1) } else { queue.slots };
             slots.saturating_sub(queue.taken)
         };
@@ -92,6 +98,11 @@ impl Slots {
             lease: queue.lease,
         });
         wants.filter(|want| want.slots > 0).collect()
+    }
+
+    /// When the next queue is not left alone any more.
+    pub(super) fn next_wanted(&self, now: Timestamp) -> Option<Timestamp> {
+        self.queues.values().filter_map(|queue| queue.left_alone).filter(|until| *until > now).min()
     }
 
     pub(super) fn free_runs(&self) -> u32 {
@@ -114,6 +125,7 @@ impl Slots {
         if over.phase == Phase::Run {
             return;
         }
+        queue.left_alone = queue.left_alone.max(over.left_alone);
         queue.failures = if over.unreachable { queue.failures.saturating_add(1) } else { 0 };
         if queue.failures == self.probe_after {
             warn!(
@@ -129,6 +141,8 @@ impl Slots {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
     fn limits(runs: u32, plugins: &[(&str, u32)], gone: &[&str]) -> Limits {
         let plugin = |(name, slots): &(&str, u32)| ((*name).to_owned(), (*slots, Duration::from_mins(5)));
         Limits {
@@ -142,7 +156,7 @@ mod tests {
 
     /// The free slots of each queue, and those for runs of all.
     fn check(slots: &Slots, expected: &[(&str, u32)], runs: u32) {
-        let free: Vec<(String, u32)> = slots.wants().into_iter().map(|want| (want.queue, want.slots)).collect();
+        let free: Vec<(String, u32)> = slots.wants(NOW).into_iter().map(|want| (want.queue, want.slots)).collect();
         let expected: Vec<(String, u32)> = expected.iter().map(|(name, slots)| (plugin_queue(name), *slots)).collect();
         assert_eq!((free, slots.free_runs()), (expected, runs));
     }
@@ -153,7 +167,7 @@ mod tests {
     }
 
     fn release(slots: &mut Slots, name: &str) {
-        slots.release(&Over { queue: plugin_queue(name), phase: Phase::Run, unreachable: false });
+        slots.release(&Over { queue: plugin_queue(name), phase: Phase::Run, unreachable: false, left_alone: None });
     }
 
     #[test]
@@ -179,11 +193,39 @@ mod tests {
         take(&mut slots, "a");
         slots.apply(&limits(4, &[("b", 2)], &["a"]));
         check(&slots, &[("a", 1), ("b", 2), ("old", 1)], 3);
-        assert!(slots.wants().iter().all(|want| (want.lease == ORPHAN_LEASE) != (want.queue == plugin_queue("b"))));
+        assert!(slots.wants(NOW).iter().all(|want| (want.lease == ORPHAN_LEASE) != (want.queue == plugin_queue("b"))));
         // One that came and went between two looks.
         slots.apply(&limits(4, &[("a", 1)], &["between"]));
         check(&slots, &[("b", 1), ("between", 1), ("old", 1)], 3);
         slots.learn([plugin_queue("retried"), plugin_queue("a")]);
         check(&slots, &[("b", 1), ("between", 1), ("old", 1), ("retried", 1)], 3);
     }
+
+    #[test]
+    fn a_registry_that_asks_for_it_is_left_alone() {
+        let registries = [("north", (4, LEASE)), ("south", (4, LEASE))].map(|(name, limit)| (name.to_owned(), limit));
+        let mut slots = Slots::new(&Limits { registries: registries.into(), ..limits(4, &[], &[]) }, Vec::new());
+        let wanted = |slots: &Slots, after: u64| {
+            let wants = slots.wants(NOW.after(Duration::from_secs(after)));
+            wants.into_iter().map(|want| (want.queue, want.slots)).collect::<Vec<_>>()
+        };
+        let (north, south) = (registry_queue("north"), registry_queue("south"));
+        let over = |unreachable, wait: Option<u64>| Over {
+            queue: registry_queue("north"),
+            phase: Phase::Report,
+            unreachable,
+            left_alone: wait.map(|wait| NOW.after(Duration::from_secs(wait))),
+        };
+        slots.release(&over(true, Some(60)));
+        slots.release(&over(true, Some(10)));
+        assert_eq!(wanted(&slots, 59), [(south.clone(), 4)], "the longer wait holds");
+        assert_eq!(slots.next_wanted(NOW), Some(NOW.after(Duration::from_mins(1))));
+        // Who was on the way already may be answered well meanwhile.
+        slots.release(&over(false, None));
+        assert_eq!(wanted(&slots, 59), [(south.clone(), 4)]);
+        assert_eq!(wanted(&slots, 60), [(north, 4), (south, 4)]);
+        assert_eq!(slots.next_wanted(NOW.after(Duration::from_mins(1))), None);
+    }
+
+    const LEASE: Duration = Duration::from_mins(5);
 }
