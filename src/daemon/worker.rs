@@ -5,6 +5,7 @@
 mod attempt;
 mod slots;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,7 +60,10 @@ impl<E: Effects> Worker<E> {
     /// Works until `shutdown`, then waits for running jobs, then stops them.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut terms = self.terms.now();
-        let mut slots = Slots::new(&terms.limits, self.known_queues().await);
+        let mut slots = Slots::new(&terms.limits, Vec::new());
+        // Queues that no setting knows any more are looked for in all jobs; those that are known do not wait for it.
+        let mut looking = pin!(self.known_queues());
+        let mut looked = false;
         let mut running: JoinSet<()> = JoinSet::new();
         let (over, mut freed) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
@@ -103,6 +107,10 @@ impl<E: Effects> Worker<E> {
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 () = self.wake.notified() => {}
+                known = &mut looking, if !looked => {
+                    slots.learn(known);
+                    looked = true;
+                }
                 () = self.acted.notified() => slots.learn(self.known_queues().await),
                 Some(ended) = freed.recv() => slots.release(&ended),
                 () = sleep(pause) => {}
