@@ -60,8 +60,9 @@ impl Memory {
             memory.open.insert(row.get(0)?, Count { open, changed: false });
             memory.open_in_all += open;
         }
-        let keys: u32 =
-            connection.query_row("select coalesce(max(id) - min(id) + 1, 0) from dedupe", [], |row| row.get(0))?;
+        // Each of the two is looked up; both in one query would read the whole table.
+        let count = "select coalesce((select max(id) from dedupe) - (select min(id) from dedupe) + 1, 0)";
+        let keys: u32 = connection.query_row(count, [], |row| row.get(0))?;
         memory.seen.reserve(keys as usize);
         let mut statement = connection.prepare("select id, registry, key from dedupe order by id")?;
         let mut rows = statement.query([])?;

@@ -42,7 +42,7 @@ pub struct QueueRow {
 impl Store {
     pub async fn tally(&self) -> Result<Tally, StoreError> {
         self.read(|connection| {
-            let query = "select (select count(*) from delivery where state = 'open'),
+            let query = "select (select count(*) from delivery where ended_at is null),
                                 (select count(*) from job where state = 'dead')";
             let tally = |row: &rusqlite::Row<'_>| Ok(Tally { open: row.get(0)?, dead: row.get(1)? });
             Ok(connection.prepare_cached(query)?.query_row([], tally)?)
@@ -55,7 +55,10 @@ impl Store {
         let paused = self.paused().await?;
         self.read(move |connection| {
             let (open, oldest): (u32, Option<i64>) = connection
-                .prepare_cached("select count(*), min(received_at) from delivery where state = 'open'")?
+                .prepare_cached(
+                    "select count(*), (select received_at from delivery where ended_at is null order by id limit 1)
+                        from delivery where ended_at is null",
+                )?
                 .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             let mut rows = counted(connection)?;
             for queue in queues {
