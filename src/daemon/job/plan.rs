@@ -164,7 +164,13 @@ fn act(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdict>) -> V
         return Vec::new();
     }
     let actions: Vec<&View> = plan.actions.iter().filter_map(job_of).collect();
-    if let Some((failed, reason)) = actions.iter().find_map(|job| Some((job, failure(job)?))) {
+    if let Some((nth, failed, reason)) =
+        actions.iter().enumerate().find_map(|(nth, job)| Some((nth, job, failure(job)?)))
+    {
+        // A person may end one before its turn. Those before it may be running: their lane is theirs until they end.
+        if !actions[..nth].iter().all(|job| job.state.ended()) {
+            return Vec::new();
+        }
         let reason = format!("{}: {reason}", failed.name);
         let skipped = actions.iter().filter(|job| !job.state.ended());
         let mut changes: Vec<Change> =

@@ -27,10 +27,9 @@ pub(super) async fn acts(life: &Life, world: &World) {
 async fn cancels(life: &Life, world: &World) {
     let ended = |job: &JobRow| State::from_word(&job.state).is_some_and(State::ended);
     let jobs = life.store.jobs(Filter { limit: Some(200), ..Filter::default() }).await.unwrap();
-    let open: Vec<(i64, i64)> = jobs.iter().filter(|job| !ended(job)).map(|job| (job.id, job.delivery)).collect();
-    let Some((job, delivery)) = pick(world, &open).copied() else { return };
-    // With it go the other actions of its delivery.
-    open.iter().filter(|(_, of)| *of == delivery).for_each(|(id, _)| world.cancels(*id));
+    let open: Vec<i64> = jobs.iter().filter(|job| !ended(job)).map(|job| job.id).collect();
+    let Some(job) = pick(world, &open).copied() else { return };
+    world.cancels(job);
     if done(life.store.cancel(job, By::default(), life.clock.now()).await) == Some(Cancelled::Yes) {
         life.running.cancel(job);
     }

@@ -198,6 +198,16 @@ fn after_a_failed_action_no_other_runs() {
 }
 
 #[test]
+fn an_action_that_ends_before_its_turn_takes_none_along_that_may_run() {
+    let round = Round::new(EventKind::Promotion, &[], &[], &["deploy", "notify", "clean"]).begin();
+    let round = round.ends("confirm verta", Ending::Confirmed).ends("run notify", died());
+    assert!(round.states().contains("run deploy due"), "{}", round.states());
+    let round = round.ends("run deploy", did(Status::Complete, None));
+    assert!(round.states().contains("run clean skipped"), "{}", round.states());
+    assert!(matches!(round.last_told(), registry::Outcome::Promoted { status: Status::Failed, .. }));
+}
+
+#[test]
 fn what_is_not_confirmed_starts_nothing() {
     let round = Round::new(EventKind::Promotion, &[], &[], &["deploy"]).begin();
     let round = round.ends("confirm verta", Ending::NotConfirmed { reason: "it is in staging".into() });
