@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
@@ -16,37 +15,41 @@ const ATTEMPTS: usize = 3;
 /// Starts the daemon again whenever it has died, as a service manager does, until it is told to stop.
 struct Supervisor {
     stop: Arc<AtomicBool>,
+    /// The daemon that lives, by its number, which is nobody else's until it is reaped.
+    alive: Arc<Mutex<Option<u32>>>,
     deaths: Arc<AtomicUsize>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Supervisor {
     fn start(mut serve: Command) -> Self {
-        let (stop, deaths) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let (stopped, died) = (Arc::clone(&stop), Arc::clone(&deaths));
-        serve.stdout(Stdio::null()).stderr(Stdio::null());
+        let (stop, deaths, alive) =
+            (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default(), Arc::<Mutex<_>>::default());
+        let (stopped, died, at_work) = (Arc::clone(&stop), Arc::clone(&deaths), Arc::clone(&alive));
+        serve.stdout(Stdio::piped()).stderr(Stdio::null());
         let thread = std::thread::spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
+            while !stopped.load(Ordering::SeqCst) {
                 let mut child = serve.spawn().unwrap();
-                let ended = loop {
-                    if let Some(ended) = child.try_wait().unwrap() {
-                        break ended;
-                    }
-                    if stopped.load(Ordering::Relaxed) {
-                        child.kill().unwrap();
-                    }
-                    std::thread::sleep(Duration::from_millis(10));
-                };
-                died.fetch_add(usize::from(!ended.success()), Ordering::Relaxed);
+                *at_work.lock().unwrap() = Some(child.id());
+                if stopped.load(Ordering::SeqCst) {
+                    child.kill().unwrap();
+                }
+                // It ends with the process.
+                std::io::copy(&mut child.stdout.take().unwrap(), &mut std::io::sink()).unwrap();
+                *at_work.lock().unwrap() = None;
+                died.fetch_add(usize::from(!child.wait().unwrap().success()), Ordering::SeqCst);
             }
         });
-        Self { stop, deaths, thread: Some(thread) }
+        Self { stop, alive, deaths, thread: Some(thread) }
     }
 }
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop.store(true, Ordering::SeqCst);
+        if let Some(pid) = *self.alive.lock().unwrap() {
+            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+        }
         self.thread.take().unwrap().join().unwrap();
     }
 }
