@@ -63,8 +63,8 @@ impl From<SystemTime> for Timestamp {
 }
 
 /// What kind of change an [`Event`] tells of.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "String", from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(from = "String")]
 #[non_exhaustive]
 pub enum EventKind {
     /// A model version was promoted to a stage.
@@ -140,6 +140,15 @@ impl fmt::Display for EventKind {
         match self {
             Self::Other(name) => write!(f, "other({name})"),
             _ => f.write_str(self.word()),
+        }
+    }
+}
+
+impl Serialize for EventKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Other(_) => serializer.collect_str(self),
+            known => serializer.serialize_str(known.word()),
         }
     }
 }
@@ -381,10 +390,10 @@ impl Event {
         let version = || self.version.id.as_ref().or(self.version.name.as_ref());
         let model = || self.model.id.as_ref().or(self.model.name.as_ref());
         match (&self.build.id, version(), model()) {
-            (Some(build), _, _) => format!("build:{build}"),
-            (None, Some(version), Some(model)) => format!("version:{model}/{version}"),
-            (None, Some(version), None) => format!("version:{version}"),
-            (None, None, Some(model)) => format!("model:{model}"),
+            (Some(build), _, _) => ["build:", build].concat(),
+            (None, Some(version), Some(model)) => ["version:", model, "/", version].concat(),
+            (None, Some(version), None) => ["version:", version].concat(),
+            (None, None, Some(model)) => ["model:", model].concat(),
             (None, None, None) => "none".to_owned(),
         }
     }

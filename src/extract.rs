@@ -11,6 +11,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, rt, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
+use serde::Serialize;
 
 use crate::{Caller, Delivery, ReceiveError, Receiver, Timestamp, VerifyError};
 
@@ -188,12 +189,18 @@ impl ResponseError for WebhookError {
             // The rest of the body is still on its way and nobody will read it.
             answer.force_close();
         }
-        let mut said = serde_json::json!({ "error": self.word(), "message": self.to_string() });
-        if let Self::Noted(_, id) = self {
-            said["rejection"] = id.as_str().into();
-        }
-        answer.json(said)
+        let rejection = if let Self::Noted(_, id) = self { Some(id.as_str()) } else { None };
+        answer.json(Said { error: self.word(), message: self.to_string(), rejection })
     }
+}
+
+/// What is answered to a request that is no delivery.
+#[derive(Serialize)]
+struct Said<'a> {
+    error: &'a str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejection: Option<&'a str>,
 }
 
 impl FromRequest for Webhook {

@@ -177,6 +177,11 @@ impl Delivery {
         &self.event
     }
 
+    /// What happened, for who needs nothing else any more.
+    pub fn into_event(self) -> Event {
+        self.event
+    }
+
     /// What the verification proved.
     pub fn verified(&self) -> &Verified {
         &self.verified

@@ -287,12 +287,12 @@ impl fmt::Display for State {
 
 /// The queue of a plugin's runs.
 pub fn plugin_queue(plugin: &str) -> String {
-    format!("plugin:{plugin}")
+    ["plugin:", plugin].concat()
 }
 
 /// The queue of the requests to a registry.
 pub fn registry_queue(registry: &str) -> String {
-    format!("registry:{registry}")
+    ["registry:", registry].concat()
 }
 
 #[cfg(test)]

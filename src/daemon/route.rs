@@ -1,6 +1,6 @@
 //! Which route an event takes, and why not the others.
 
-use scanrelay::{Event, EventKind};
+use scanrelay::{Event, EventKind, Stage};
 
 use super::config::{Config, Route};
 use super::job::plan::Plan;
@@ -49,8 +49,7 @@ pub struct Considered {
 pub fn explain(config: &Config, event: &Event) -> Vec<Considered> {
     let mut taken = None;
     let considered = config.routes.iter().map(|route| {
-        let stops: Vec<String> =
-            filters(route, event).into_iter().filter(|(passes, _)| !passes).map(|(_, reason)| reason).collect();
+        let stops: Vec<String> = stops(route, event).map(|filter| reason(route, event, filter)).collect();
         let why_not = match taken {
             _ if !stops.is_empty() => Some(stops.join(", and ")),
             Some(first) => Some(format!("matches too, but route {first} comes first")),
@@ -66,34 +65,38 @@ pub fn explain(config: &Config, event: &Event) -> Vec<Considered> {
 
 /// How many filters the event passed before the one that stopped it, and which that was.
 fn mismatch(route: &Route, event: &Event) -> Option<(usize, String)> {
-    let stopped = filters(route, event).into_iter().enumerate().find(|(_, (passes, _))| !passes);
-    stopped.map(|(passed, (_, reason))| (passed, reason))
+    stops(route, event).next().map(|filter| (filter, reason(route, event, filter)))
 }
 
-/// Whether the event passes each filter, and what to say when it does not.
-fn filters(route: &Route, event: &Event) -> [(bool, String); 5] {
+/// The filters, by number, that the event does not pass.
+fn stops(route: &Route, event: &Event) -> impl Iterator<Item = usize> + use<> {
     let model = [event.model.name.as_deref(), event.model.id.as_deref()];
     let model_matches = |glob: &globset::GlobMatcher| model.iter().flatten().any(|name| glob.is_match(name));
     let workspace_matches =
         |glob: &globset::GlobMatcher| event.workspace.as_deref().is_some_and(|name| glob.is_match(name));
-    let stage = event.change.stage_to.as_ref();
-    [
-        (route.on == event.kind, format!("is for {}, this is {}", route.on.word(), event.kind)),
-        (
-            route.registries.is_empty() || route.registries.contains(&event.registry),
-            format!("is for registries {}", route.registries.join(", ")),
+    let passes = [
+        route.on == event.kind,
+        route.registries.is_empty() || route.registries.contains(&event.registry),
+        route.workspace.as_ref().is_none_or(workspace_matches),
+        route.model.as_ref().is_none_or(model_matches),
+        route.stage.is_none() || route.stage == event.change.stage_to,
+    ];
+    passes.into_iter().enumerate().filter(|(_, passes)| !passes).map(|(filter, _)| filter)
+}
+
+/// What is said of an event that a filter stops. Apart from the filters, since most events are stopped by none.
+fn reason(route: &Route, event: &Event, filter: usize) -> String {
+    match filter {
+        0 => format!("is for {}, this is {}", route.on.word(), event.kind),
+        1 => format!("is for registries {}", route.registries.join(", ")),
+        2 => "is for another workspace".to_owned(),
+        3 => "is for other models".to_owned(),
+        _ => format!(
+            "is for stage {}, this is {}",
+            route.stage.as_ref().map_or("any", Stage::as_str),
+            event.change.stage_to.as_ref().map_or("none", Stage::as_str)
         ),
-        (route.workspace.as_ref().is_none_or(workspace_matches), "is for another workspace".to_owned()),
-        (route.model.as_ref().is_none_or(model_matches), "is for other models".to_owned()),
-        (
-            route.stage.is_none() || route.stage.as_ref() == stage,
-            format!(
-                "is for stage {}, this is {}",
-                route.stage.as_ref().map_or("any", |stage| stage.as_str()),
-                stage.map_or("none", |stage| stage.as_str())
-            ),
-        ),
-    ]
+    }
 }
 
 #[cfg(test)]

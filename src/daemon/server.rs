@@ -12,6 +12,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, ResponseError};
 use rustls::sign::CertifiedKey;
 use scanrelay::extract::{Intake as Gate, Webhook};
 use scanrelay::{Delivery, Event, Receiver};
+use serde::Serialize;
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -154,12 +155,21 @@ async fn answer(front: Data<Front>, request: HttpRequest, payload: web::Payload)
     }
 }
 
+/// The answer to a delivery that is stored.
+#[derive(Serialize)]
+struct Taken {
+    delivery: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    duplicate: bool,
+}
+
 /// A verified delivery, and what it was let in by: a reload that comes in between changes nothing for it.
 async fn take_in(front: &Front, delivery: Delivery, door: &Door, terms: &Terms) -> HttpResponse {
     let verified = Instant::now();
     let counters = &door.counters;
     let plan = (terms.route)(delivery.event());
-    let (registry, kind, subject) = named(&delivery);
+    let registry = door.gate.receiver().name();
+    let (kind, subject) = (delivery.event().kind.to_string(), delivery.event().subject());
     let sent = delivery.trace();
     let ignored = plan.as_ref().err().cloned();
     let now = front.clock.now();
@@ -177,7 +187,7 @@ async fn take_in(front: &Front, delivery: Delivery, door: &Door, terms: &Terms) 
                     parent: sent,
                     took,
                     delivery: id,
-                    registry: &registry,
+                    registry,
                     plugin: None,
                     failure: None,
                 });
@@ -195,12 +205,12 @@ async fn take_in(front: &Front, delivery: Delivery, door: &Door, terms: &Terms) 
                     info!(delivery = id, registry, kind, subject, reason, duration_ms, trace_id, "ignored");
                 }
             }
-            HttpResponse::Accepted().json(json!({ "delivery": id.to_string() }))
+            HttpResponse::Accepted().json(Taken { delivery: id.to_string(), duplicate: false })
         }
         Ok(Inserted::Duplicate(id)) => {
             counters.count(Became::Duplicate);
             info!(delivery = id, registry, kind, subject, duration_ms, "duplicate");
-            HttpResponse::Ok().json(json!({ "delivery": id.to_string(), "duplicate": true }))
+            HttpResponse::Ok().json(Taken { delivery: id.to_string(), duplicate: true })
         }
         Ok(Inserted::Full) => {
             counters.count(Became::Full);
@@ -223,11 +233,6 @@ async fn take_in(front: &Front, delivery: Delivery, door: &Door, terms: &Terms) 
             unavailable("store_failed", "the delivery could not be stored, try again later")
         }
     }
-}
-
-fn named(delivery: &Delivery) -> (String, String, String) {
-    let event = delivery.event();
-    (event.registry.clone(), event.kind.to_string(), event.subject())
 }
 
 fn unavailable(word: &str, message: &str) -> HttpResponse {

@@ -289,7 +289,7 @@ fn told(event: &Event, phase: Phase, outcome: registry::Outcome) -> NewJob {
         phase,
         name: event.registry.clone(),
         queue: registry_queue(&event.registry),
-        lane: Some(format!("report:{}:{}", event.registry, event.subject())),
+        lane: Some(["report:", &event.registry, ":", &event.subject()].concat()),
         tell: Some(outcome),
         held: false,
         after: Duration::ZERO,

@@ -44,7 +44,7 @@ pub struct Bounds {
 impl Store {
     /// Stores a delivery with its first jobs, or finds that it is stored already.
     pub async fn insert(&self, intake: Intake, bounds: Bounds, now: Timestamp) -> Result<Inserted, StoreError> {
-        let (prepared, look) = (Prepared::of(&intake)?, Arc::clone(&self.look));
+        let (prepared, look) = (Prepared::of(intake)?, Arc::clone(&self.look));
         self.write(move |batch| prepared.insert(batch, bounds, &look, now)).await
     }
 }
@@ -70,28 +70,31 @@ struct Planned {
 }
 
 impl Prepared {
-    fn of(intake: &Intake) -> Result<Self, StoreError> {
-        let Intake { delivery, plan } = intake;
-        let event = delivery.event();
+    fn of(Intake { delivery, plan }: Intake) -> Result<Self, StoreError> {
+        let key = Key::of(&delivery);
         let verified = delivery.verified();
+        let verified_by = [&verified.scheme, ", secret ", &(verified.secret + 1).to_string()].concat();
+        let peer = delivery.peer().map(|peer| peer.to_string());
+        let headers = serde_json::to_string(delivery.headers())?;
+        let body = delivery.body().clone();
+        let mut event = delivery.into_event();
         let planned = match plan {
-            Ok(plan) => Ok(Planned { plan: serde_json::to_string(plan)?, jobs: first_jobs(plan, event) }),
-            Err(reason) => Err(reason.clone()),
+            Ok(plan) => Ok(Planned { plan: serde_json::to_string(&plan)?, jobs: first_jobs(&plan, &event) }),
+            Err(reason) => Err(reason),
         };
         // The payload is kept once, as the bytes that were signed.
-        let mut kept = event.clone();
-        kept.raw = None;
+        event.raw = None;
         Ok(Self {
-            registry: event.registry.clone(),
-            key: Key::of(delivery),
-            change_key: event.change_key.clone(),
-            verified_by: format!("{}, secret {}", verified.scheme, verified.secret + 1),
-            peer: delivery.peer().map(|peer| peer.to_string()),
-            headers: serde_json::to_string(delivery.headers())?,
-            body: delivery.body().clone(),
-            event: serde_json::to_string(&kept)?,
+            key,
+            verified_by,
+            peer,
+            headers,
+            body,
+            event: serde_json::to_string(&event)?,
             subject: event.subject(),
             kind: event.kind.to_string(),
+            registry: event.registry,
+            change_key: event.change_key,
             planned,
         })
     }
