@@ -161,7 +161,9 @@ fn finding(refused: &Refused<'_>, body: &[u8]) -> Option<(String, Option<String>
 }
 
 fn names(refused: &Refused<'_>) -> Vec<String> {
-    let short = |name: &str| name.chars().take(MAX_NAME).collect();
+    let short = |name: &str| {
+        if name.len() <= MAX_NAME { name.to_owned() } else { name.chars().take(MAX_NAME).collect() }
+    };
     refused.caller.headers().map(|(name, _)| short(name)).take(MAX_NAMES).collect()
 }
 

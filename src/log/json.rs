@@ -1,6 +1,6 @@
 //! One line of JSON for one event: `timestamp`, `level`, the event's own fields, `target`.
 //!
-//! Written straight into the line's buffer: a line for each delivery is a good part of what a delivery costs.
+//! Written straight into a buffer, and given whole: a line for each delivery is a good part of what a delivery costs.
 
 use std::fmt::{self, Debug, Write};
 
@@ -10,6 +10,9 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, format::Writer};
 use tracing_subscriber::registry::LookupSpan;
 
+/// Most lines are not longer.
+const LINE: usize = 512;
+
 pub(super) struct Json;
 
 impl<S, N> FormatEvent<S, N> for Json
@@ -18,41 +21,47 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        writer.write_str("{\"timestamp\":\"")?;
-        SystemTime.format_time(&mut writer)?;
-        writer.write_str("\",\"level\":\"")?;
-        writer.write_str(event.metadata().level().as_str())?;
-        writer.write_char('"')?;
-        let mut fields = Fields { line: &mut writer, written: Ok(()) };
+        let mut line = String::with_capacity(LINE);
+        line.push_str("{\"timestamp\":\"");
+        SystemTime.format_time(&mut Writer::new(&mut line))?;
+        line.push_str("\",\"level\":\"");
+        line.push_str(event.metadata().level().as_str());
+        line.push('"');
+        let mut fields = Fields { line: &mut line, written: Ok(()) };
         event.record(&mut fields);
         fields.text("target", event.metadata().target());
         fields.written?;
-        writer.write_str("}\n")
+        line.push_str("}\n");
+        writer.write_str(&line)
     }
 }
 
-struct Fields<'a, W> {
-    line: &'a mut W,
+struct Fields<'a> {
+    line: &'a mut String,
     written: fmt::Result,
 }
 
-impl<W: Write> Fields<'_, W> {
-    fn entry(&mut self, name: &str, value: impl FnOnce(&mut W) -> fmt::Result) {
+impl Fields<'_> {
+    fn entry(&mut self, name: &str, value: impl FnOnce(&mut String) -> fmt::Result) {
         if self.written.is_ok() {
-            self.written = write!(self.line, ",\"{name}\":").and_then(|()| value(self.line));
+            self.line.push_str(",\"");
+            self.line.push_str(name);
+            self.line.push_str("\":");
+            self.written = value(self.line);
         }
     }
 
     fn text(&mut self, name: &str, text: &str) {
         self.entry(name, |line| {
-            line.write_char('"')?;
+            line.push('"');
             Escaped(line).write_str(text)?;
-            line.write_char('"')
+            line.push('"');
+            Ok(())
         });
     }
 }
 
-impl<W: Write> Visit for Fields<'_, W> {
+impl Visit for Fields<'_> {
     fn record_str(&mut self, field: &Field, text: &str) {
         self.text(field.name(), text);
     }
@@ -81,29 +90,31 @@ impl<W: Write> Visit for Fields<'_, W> {
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.entry(field.name(), |line| {
-            line.write_char('"')?;
+            line.push('"');
             write!(Escaped(line), "{value:?}")?;
-            line.write_char('"')
+            line.push('"');
+            Ok(())
         });
     }
 }
 
 /// Text within a string of JSON.
-struct Escaped<'a, W>(&'a mut W);
+struct Escaped<'a>(&'a mut String);
 
-impl<W: Write> Write for Escaped<'_, W> {
+impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut rest = text;
         while let Some(at) = rest.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
-            self.0.write_str(&rest[..at])?;
+            self.0.push_str(&rest[..at]);
             match rest.as_bytes()[at] {
-                b'\n' => self.0.write_str("\\n")?,
+                b'\n' => self.0.push_str("\\n"),
                 byte @ (b'"' | b'\\') => write!(self.0, "\\{}", char::from(byte))?,
                 control => write!(self.0, "\\u{control:04x}")?,
             }
             rest = &rest[at + 1..];
         }
-        self.0.write_str(rest)
+        self.0.push_str(rest);
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Hides warnings and errors that repeat. Two are the same when they are said in the same place with the same words,
 //! whatever numbers stand in them: a flood that counts its attempts is a flood.
 
-use std::fmt::{Debug, Write as _};
+use std::fmt::{self, Debug, Write};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
@@ -24,43 +24,74 @@ impl<S: Subscriber> Layer<S> for Limit {
         if *place.level() > Level::WARN || place.target() == super::gather::TARGET {
             return true;
         }
-        let mut words = Words::default();
+        let mut words = Visited(Hashed::default());
         event.record(&mut words);
         let mut hasher = DefaultHasher::new();
         place.callsite().hash(&mut hasher);
-        let key = Key { place: hasher.finish(), words: words.hasher.finish() };
-        self.0.may_say(key, || words.first)
+        let key = Key { place: hasher.finish(), words: words.0.0.finish() };
+        self.0.may_say(key, || {
+            // Asked for once in a pause: a flood is only compared.
+            let mut words = Visited(Shown::default());
+            event.record(&mut words);
+            words.0.0
+        })
     }
 }
 
-/// Strings and errors; what is a number is not looked at.
+/// Takes strings and errors; what is a number is not looked at.
+trait Words: Write {
+    fn begin(&mut self, name: &str);
+}
+
+/// Without the digits in it.
 #[derive(Default)]
-struct Words {
-    hasher: DefaultHasher,
-    first: String,
-}
+struct Hashed(DefaultHasher);
 
-impl Words {
-    fn take(&mut self, field: &Field, text: &str) {
-        self.hasher.write(field.name().as_bytes());
-        text.bytes().filter(|byte| !byte.is_ascii_digit()).for_each(|byte| self.hasher.write_u8(byte));
-        if self.first.len() < WORDS {
-            let name = if field.name() == "message" { "" } else { field.name() };
-            let gap = if self.first.is_empty() { "" } else { ", " };
-            let _ = write!(self.first, "{gap}{name}{}{text}", if name.is_empty() { "" } else { " " });
-            let end = (0..=WORDS.min(self.first.len())).rev().find(|at| self.first.is_char_boundary(*at));
-            self.first.truncate(end.unwrap_or(0));
-        }
+impl Words for Hashed {
+    fn begin(&mut self, name: &str) {
+        self.0.write(name.as_bytes());
     }
 }
 
-impl Visit for Words {
+impl Write for Hashed {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.as_bytes().split(u8::is_ascii_digit).for_each(|run| self.0.write(run));
+        Ok(())
+    }
+}
+
+/// The beginning of it, for people.
+#[derive(Default)]
+struct Shown(String);
+
+impl Words for Shown {
+    fn begin(&mut self, name: &str) {
+        let gap = if self.0.is_empty() { "" } else { ", " };
+        let (name, blank) = if name == "message" { ("", "") } else { (name, " ") };
+        let _ = write!(self, "{gap}{name}{blank}");
+    }
+}
+
+impl Write for Shown {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = WORDS.saturating_sub(self.0.len()).min(text.len());
+        let end = (0..=room).rev().find(|at| text.is_char_boundary(*at));
+        self.0.push_str(&text[..end.unwrap_or(0)]);
+        Ok(())
+    }
+}
+
+struct Visited<W>(W);
+
+impl<W: Words> Visit for Visited<W> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.take(field, &format!("{value:?}"));
+        self.0.begin(field.name());
+        let _ = write!(self.0, "{value:?}");
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.take(field, value);
+        self.0.begin(field.name());
+        let _ = self.0.write_str(value);
     }
 
     fn record_f64(&mut self, _: &Field, _: f64) {}
