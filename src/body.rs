@@ -1,16 +1,13 @@
 //! What a signed body must be before anybody reads it: one UTF-8 JSON object, not too deep, no key twice.
 
-use std::borrow::Cow;
-use std::fmt;
+mod watched;
 
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, IgnoredAny};
+
+use watched::{Keys, REPEATED_KEY, TOO_DEEP, Watched};
 
 /// Levels of objects and arrays. The recursion here is bounded by it, whatever is sent.
 pub(crate) const MAX_DEPTH: usize = 128;
-
-/// Errors carry no data out of serde, so these words do.
-const TOO_DEEP: &str = "too deep";
-const REPEATED_KEY: &str = "repeated key";
 
 /// What is wrong with a verified body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,16 +32,7 @@ pub enum BodyError {
 
 /// Checks the whole document.
 pub(crate) fn check(body: &[u8]) -> Result<(), BodyError> {
-    let text = std::str::from_utf8(body).map_err(|_| BodyError::NotUtf8)?;
-    if !text.trim_ascii_start().starts_with('{') {
-        // Which of the two it is, is worth telling: a sender of `[]` has another fault than a sender of form data.
-        let json = serde_json::from_str::<de::IgnoredAny>(text).is_ok();
-        return Err(if json { BodyError::NotAnObject } else { BodyError::NotJson(1, 1) });
-    }
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    deserializer.disable_recursion_limit();
-    let checked = deserializer.deserialize_any(Level(MAX_DEPTH)).and_then(|()| deserializer.end());
-    checked.map_err(|error| {
+    watched(object(body)?).map(|IgnoredAny| ()).map_err(|error| {
         let words = error.to_string();
         if words.starts_with(TOO_DEEP) {
             BodyError::TooDeep
@@ -56,83 +44,44 @@ pub(crate) fn check(body: &[u8]) -> Result<(), BodyError> {
     })
 }
 
-/// How many more levels there may be.
-#[derive(Clone, Copy)]
-struct Level(usize);
-
-impl Level {
-    fn below<E: de::Error>(self) -> Result<Self, E> {
-        self.0.checked_sub(1).map(Self).ok_or_else(|| E::custom(TOO_DEEP))
+/// Checks the whole document and reads it, in one pass. `None`: nothing is wrong with it, and it is no `T`.
+pub(crate) fn read<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<Option<T>, BodyError> {
+    match watched(object(body)?) {
+        Ok(read) => Ok(Some(read)),
+        // The reader may have given up before anything was found wrong.
+        Err(_) => check(body).map(|()| None),
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Level {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+/// The text, if it begins an object.
+fn object(body: &[u8]) -> Result<&str, BodyError> {
+    let text = std::str::from_utf8(body).map_err(|_| BodyError::NotUtf8)?;
+    if text.trim_ascii_start().starts_with('{') {
+        return Ok(text);
     }
+    // Which of the two it is, is worth telling: a sender of `[]` has another fault than a sender of form data.
+    let json = serde_json::from_str::<IgnoredAny>(text).is_ok();
+    Err(if json { BodyError::NotAnObject } else { BodyError::NotJson(1, 1) })
 }
 
-impl<'de> Visitor<'de> for Level {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let below = self.below()?;
-        while seq.next_element_seed(below)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let below = self.below()?;
-        let mut keys = Vec::new();
-        while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
-            map.next_value_seed(below)?;
-            keys.push(key);
-        }
-        // Sorted, not hashed: no choice of keys makes it slow.
-        keys.sort_unstable();
-        if keys.windows(2).any(|pair| pair[0] == pair[1]) { Err(de::Error::custom(REPEATED_KEY)) } else { Ok(()) }
-    }
+fn watched<'de, T: Deserialize<'de>>(text: &'de str) -> serde_json::Result<T> {
+    let keys = Keys::default();
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.disable_recursion_limit();
+    let read = T::deserialize(Watched::new(&mut deserializer, &keys, MAX_DEPTH))?;
+    deserializer.end()?;
+    Ok(read)
 }
-
-/// A key, borrowed from the body where it has no escapes.
-#[derive(serde::Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn check(body: impl AsRef<[u8]>, expected: Result<(), BodyError>) {
-        assert_eq!(super::check(body.as_ref()).err(), expected.err(), "{:.40}", String::from_utf8_lossy(body.as_ref()));
+        let (body, expected) = (body.as_ref(), expected.err());
+        let shown = String::from_utf8_lossy(body);
+        assert_eq!(super::check(body).err(), expected, "{shown:.40}");
+        assert_eq!(read::<serde_json::Value>(body).err(), expected, "who reads it: {shown:.40}");
     }
 
     #[test]
@@ -153,6 +102,30 @@ mod tests {
         check(r#"{"a":1,"b":{"a":1}}"#, Ok(()));
         check(r#"{"a":1,"a":1}"#, Err(BodyError::RepeatedKey));
         check(r#"{"x":[{"a":1,"\u0061":2}]}"#, Err(BodyError::RepeatedKey));
+    }
+
+    #[test]
+    fn what_the_reader_does_not_look_at_is_checked_too() {
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        struct Wanted {
+            number: Option<u64>,
+        }
+        let deep = format!("{{\"x\":{}{},\"number\":7}}", "[".repeat(128), "]".repeat(128));
+        let table = [
+            (r#"{"x":{"y":[1]},"number":7}"#, Ok(Some(Wanted { number: Some(7) }))),
+            (r#"{"number":null}"#, Ok(Some(Wanted { number: None }))),
+            (r#"{"number":"seven","x":1}"#, Ok(None)),
+            (r#"{"number":7,"x":1,"\u0078":2}"#, Err(BodyError::RepeatedKey)),
+            (r#"{"x":[{"y":1,"y":2}],"number":7}"#, Err(BodyError::RepeatedKey)),
+            (r#"{"number":7,"number":7}"#, Err(BodyError::RepeatedKey)),
+            (r#"{"number":"seven","x":{"y":1,"y":2}}"#, Err(BodyError::RepeatedKey)),
+            (r#"{"number":"seven","x":"#, Err(BodyError::NotJson(1, 22))),
+            (r#"{"number":7} 8"#, Err(BodyError::NotJson(1, 14))),
+            (&deep, Err(BodyError::TooDeep)),
+        ];
+        for (body, expected) in table {
+            assert_eq!(read::<Wanted>(body.as_bytes()), expected, "{body:.40}");
+        }
     }
 
     #[test]

@@ -7,9 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::body::{self, BodyError};
 use crate::event::Payload;
-use crate::{Caller, Event, Registry, Timestamp, TraceParent, Verified, Verifier, VerifyError};
+use crate::{BodyError, Caller, Event, Registry, Timestamp, TraceParent, Verified, Verifier, VerifyError};
 
 /// Headers that are kept with a delivery. All others, and every signature and token, are forgotten.
 const KEPT_HEADERS: [&str; 6] =
@@ -136,9 +135,8 @@ impl Receiver {
     /// [`EventKind::Other`](crate::EventKind::Other), not an error.
     pub fn verify_at(&self, caller: &Caller<'_>, body: Bytes, now: Timestamp) -> Result<Delivery, ReceiveError> {
         let verified = self.verifier.verify_at(caller, &body, now)?;
-        body::check(&body)?;
+        let mut event = self.registry.read(&self.name, caller, &body)?;
         let trace = trace(caller, self.verifier.scheme().header());
-        let mut event = self.registry.read(&self.name, caller, &body).ok_or(BodyError::NotAnObject)?;
         event.raw = Some(Payload::of_checked(body.clone()));
         Ok(Delivery {
             key: dedupe_key(&verified, &event, &body),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::event::Payload;
 use crate::plugin::{Status, Verdict};
-use crate::{Caller, Event, EventKind, Secret};
+use crate::{BodyError, Caller, Event, EventKind, Secret};
 
 mod answer;
 mod object;
@@ -204,19 +204,21 @@ impl Registry {
 
     /// Reads a verified body. `None`: it is not a JSON object. What is an object and no event we know is
     /// [`EventKind::Other`].
-    pub fn parse(&self, name: &str, caller: &Caller<'_>, body: &[u8]) -> Option<Event> {
-        let mut event = self.read(name, caller, body)?;
+    pub fn parse(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Option<Event> {
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return None;
+        }
+        let mut event = match self {
+            Self::Verta(_) => verta::parse(name, body),
+        };
         event.raw = Payload::from_body(body);
         Some(event)
     }
 
-    /// The same without the payload.
-    pub(crate) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Option<Event> {
-        if body.trim_ascii_start().first() != Some(&b'{') {
-            return None;
-        }
+    /// Checks and reads a verified body: the same event, without the payload.
+    pub(crate) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Result<Event, BodyError> {
         match self {
-            Self::Verta(_) => Some(verta::parse(name, body)),
+            Self::Verta(_) => verta::read(name, body),
         }
     }
 

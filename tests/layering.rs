@@ -45,7 +45,7 @@ const SDK: &[Room] = &[
     room("body", &[], PURE),
     room("plugin", &["event"], PURE),
     room("signature", &["secret", "event"], PURE),
-    room("registry", &["secret", "event", "plugin", "signature"], PURE),
+    room("registry", &["secret", "event", "plugin", "body", "signature"], PURE),
     room("receiver", &["secret", "trace", "event", "plugin", "body", "signature", "registry"], PURE),
     room("diagnosis", &["secret", "event", "body", "signature"], PURE),
     room(

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use super::{ArtifactStep, Exchange, Outcome, Request, Step};
 use crate::{Event, Secret};
 
-pub(super) use decode::parse;
+pub(super) use decode::{parse, read};
 pub(super) use redirect::confirm;
 
 /// How a Verta registry is spoken to.

@@ -10,7 +10,7 @@ use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::registry::object::Object;
 use crate::registry::other;
-use crate::{Event, EventKind, Stage, Timestamp};
+use crate::{BodyError, Event, EventKind, Stage, Timestamp, body};
 
 const EVENT_TYPES: [&str; 6] = ["CREATE", "READ", "UPDATE", "DELETE", "PROMOTE", "REQUEST_SCAN"];
 const STAGES: [&str; 6] = ["UNKNOWN", "DEVELOPMENT", "STAGING", "PRODUCTION", "ARCHIVED", "UNASSIGNED"];
@@ -132,6 +132,12 @@ pub(in crate::registry) fn parse(name: &str, body: &[u8]) -> Event {
     }
 }
 
+/// The same of a body that is checked, too.
+pub(in crate::registry) fn read(name: &str, body: &[u8]) -> Result<Event, BodyError> {
+    let request = body::read::<CreateEventRequest>(body)?;
+    Ok(request.map_or_else(|| other(name, "unreadable"), |request| request.into_event(name)))
+}
+
 impl CreateEventRequest {
     fn into_event(self, name: &str) -> Event {
         let event_type = self.event_type.name(&EVENT_TYPES).unwrap_or_else(|| "CREATE".to_owned());
@@ -224,5 +230,6 @@ fn change_key(event: &Event) -> Option<String> {
         (EventKind::ScanRequest, _) => "scan",
         _ => return None,
     };
-    Some(format!("{}={state}@{}", event.subject(), event.occurred_at?.as_millis()))
+    let moment = event.occurred_at?.as_millis().to_string();
+    Some([&event.subject(), "=", state, "@", &moment].concat())
 }

@@ -16,7 +16,14 @@ fn registry() -> Verta {
 }
 
 fn read(body: &[u8]) -> Event {
-    Registry::Verta(registry()).parse("verta", &Caller::new([]), body).expect("a body that begins an object")
+    let (registry, caller) = (Registry::Verta(registry()), Caller::new([]));
+    let event = registry.parse("verta", &caller, body).expect("a body that begins an object");
+    // Where nothing is wrong with the body, it is read to the same in the pass that checks it.
+    if let Ok(mut checked) = registry.read("verta", &caller, body) {
+        checked.raw.clone_from(&event.raw);
+        assert_eq!(checked, event, "{}", String::from_utf8_lossy(body));
+    }
+    event
 }
 
 fn answered(step: Step, status: u16, body: &str) -> Exchange {
