@@ -28,6 +28,7 @@ mod tls;
 mod trace;
 mod trial;
 mod verdict;
+mod wake;
 mod worker;
 mod writeback;
 

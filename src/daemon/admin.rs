@@ -29,13 +29,14 @@ use super::running::Running;
 use super::server::{RouteOf, not_found, refuse_method};
 use super::store::{Filter, Room, Store, StoreError};
 use super::tls;
+use super::wake::Wake;
 
 /// What the admin side works with.
 #[derive(Clone)]
 pub struct Admin {
     pub store: Store,
     pub clock: Clock,
-    pub wake: Arc<Notify>,
+    pub wake: Wake,
     /// Told when old jobs are to be done again.
     pub acted: Arc<Notify>,
     /// What is being worked on, to be cancelled or listened to.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tokio::signal::unix::Signal;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, info, warn};
 
@@ -15,6 +15,7 @@ use super::retention;
 use super::service::{Manager, Pulse};
 use super::snapshot::{Lasting, Snapshot};
 use super::store::{Retention, Store};
+use super::wake::Wake;
 
 /// Reads and checks the configuration, or says what is wrong with it.
 pub type Read = dyn Fn() -> Result<Config, String> + Send + Sync;
@@ -24,7 +25,7 @@ pub struct Reload {
     pub current: Current<Snapshot>,
     pub lasting: Lasting,
     /// The worker's.
-    pub wake: Arc<Notify>,
+    pub wake: Wake,
     /// What the status line says of the last reload.
     pub notice: watch::Sender<Option<String>>,
     pub retaining: Retaining,
@@ -73,7 +74,7 @@ impl Reload {
         let (registries, plugins) = (config.registries.keys(), config.plugins.keys());
         self.lasting.metrics.know(registries.map(String::as_str), plugins.map(String::as_str));
         self.current.swap(snapshot);
-        self.wake.notify_one();
+        self.wake.changed();
         self.retaining.keep(keep);
         for warning in &config.warnings {
             warn!("{warning}");

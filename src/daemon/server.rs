@@ -14,7 +14,6 @@ use scanrelay::extract::{Intake as Gate, Webhook};
 use scanrelay::{Delivery, Event, Receiver};
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -26,6 +25,7 @@ use super::rejections::Rejections;
 use super::store::{Bounds, Inserted, Intake, Store, StoreError};
 use super::tls;
 use super::trace::{Span, Spans};
+use super::wake::Wake;
 
 /// A sender that was answered 503 comes back after this long. Below 60 s, since MLflow does not renew its timestamps.
 const RETRY_AFTER_SECONDS: &str = "30";
@@ -38,7 +38,7 @@ pub type RouteOf = dyn Fn(&Event) -> Result<Plan, String> + Send + Sync;
 pub struct Front {
     pub store: Store,
     pub clock: Clock,
-    pub wake: Arc<Notify>,
+    pub wake: Wake,
     pub terms: View<Terms>,
     pub spans: Spans,
     pub limits: IntakeLimits,
@@ -196,7 +196,7 @@ async fn take_in(front: &Front, delivery: Delivery, door: &Door, terms: &Terms) 
             let trace_id = trace_id.as_deref();
             match ignored {
                 None => {
-                    front.wake.notify_one();
+                    front.wake.came();
                     counters.count(Became::Accepted);
                     info!(delivery = id, registry, kind, subject, duration_ms, trace_id, "accepted");
                 }

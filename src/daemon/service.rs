@@ -9,16 +9,16 @@
 mod manager;
 mod watchdog;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::running::Running;
 use super::store::{Store, StoreError};
+use super::wake::Wake;
 pub use manager::Manager;
 use watchdog::{Answers, sign_of_life};
 
@@ -33,7 +33,7 @@ pub struct Pulse {
     pub store: Store,
     pub running: Running,
     /// Wakes the worker.
-    pub wake: Arc<Notify>,
+    pub wake: Wake,
     /// Goes up at every turn of the worker's loop.
     pub turns: watch::Receiver<u64>,
     /// What else a person has to know.
@@ -119,9 +119,9 @@ impl Pulse {
 }
 
 /// Whether the worker's loop went round once more.
-async fn turn(turns: &mut watch::Receiver<u64>, wake: &Notify) -> bool {
+async fn turn(turns: &mut watch::Receiver<u64>, wake: &Wake) -> bool {
     turns.mark_unchanged();
-    wake.notify_one();
+    wake.changed();
     turns.changed().await.is_ok()
 }
 

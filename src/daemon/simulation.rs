@@ -31,6 +31,7 @@ use super::server::{self, BodyLimits, Door, Front, IntakeLimits};
 use super::store::{ALL, Bounds, By, Filter, Room, Store, StoreError};
 use super::trace::Spans;
 use super::verdict::Policy;
+use super::wake::Wake;
 use super::worker::{Limits, Terms, Worker};
 use senders::Sent;
 use world::World;
@@ -77,7 +78,7 @@ fn route(event: &Event) -> Result<Plan, String> {
 struct Life {
     store: Store,
     clock: Clock,
-    wake: Arc<Notify>,
+    wake: Wake,
     running: Running,
     shutdown: CancellationToken,
     worker: task::JoinHandle<()>,
@@ -89,7 +90,7 @@ impl Life {
         let store = open(path).await;
         world.starts(&store);
         let clock = Clock::stepping(world.now(), world.steps()).not_before(store.newest().await.unwrap());
-        let (wake, running, shutdown) = (Arc::new(Notify::new()), Running::default(), CancellationToken::new());
+        let (wake, running, shutdown) = (Wake::default(), Running::default(), CancellationToken::new());
         let worker = worker(&store, clock, &wake, &running, world);
         let worker = tokio::spawn(worker.run(shutdown.clone()));
         Self { store, clock, wake, running, shutdown, worker }
@@ -119,7 +120,7 @@ fn front(life: &Life) -> Front {
     Front {
         store: life.store.clone(),
         clock: life.clock,
-        wake: Arc::clone(&life.wake),
+        wake: life.wake.clone(),
         terms: View::from(server::Terms { doors, route: Arc::new(route), certificate: None }),
         spans: Spans::of(""),
         limits: IntakeLimits {
@@ -131,11 +132,11 @@ fn front(life: &Life) -> Front {
     }
 }
 
-fn worker(store: &Store, clock: Clock, wake: &Arc<Notify>, running: &Running, world: &Arc<World>) -> Worker<World> {
+fn worker(store: &Store, clock: Clock, wake: &Wake, running: &Running, world: &Arc<World>) -> Worker<World> {
     Worker {
         store: store.clone(),
         clock,
-        wake: Arc::clone(wake),
+        wake: wake.clone(),
         acted: Arc::new(Notify::new()),
         running: running.clone(),
         turns: watch::Sender::default(),
@@ -182,7 +183,7 @@ async fn simulate(seed: u64, months: u32) {
         let life = Life::begins(&path, &world).await;
         world.heals(true);
         life.store.resume(ALL.to_owned(), By::default(), life.clock.now()).await.unwrap();
-        life.wake.notify_one();
+        life.wake.changed();
         let open = || Filter { state: Some("open".to_owned()), limit: Some(1), ..Filter::default() };
         let mut days = 0;
         while !life.store.deliveries(open()).await.unwrap().is_empty() {

@@ -27,6 +27,7 @@ use super::service::{Manager, Pulse};
 use super::snapshot::{Lasting, Snapshot};
 use super::store::Store;
 use super::trace::Spans;
+use super::wake::Wake;
 use super::worker::Worker;
 use super::{Daemon, descriptors, runner};
 
@@ -43,21 +44,21 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
     let (config, keep) = (Arc::clone(&snapshot.config), snapshot.keep);
     let current = Current::new(snapshot);
     let spans = Spans::of(store.id());
-    let (wake, acted) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (wake, acted) = (Wake::default(), Arc::new(Notify::new()));
     let running = Running::default();
     let turns = watch::Sender::default();
     let notice = watch::Sender::default();
     let pulse = Pulse {
         store: store.clone(),
         running: running.clone(),
-        wake: Arc::clone(&wake),
+        wake: wake.clone(),
         turns: turns.subscribe(),
         notice: notice.subscribe(),
     };
     let worker = Worker {
         store: store.clone(),
         clock,
-        wake: Arc::clone(&wake),
+        wake: wake.clone(),
         acted: Arc::clone(&acted),
         running: running.clone(),
         turns,
@@ -68,7 +69,7 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
     let front = Front {
         store: store.clone(),
         clock,
-        wake: Arc::clone(&wake),
+        wake: wake.clone(),
         spans: spans.clone(),
         terms: current.view(|snapshot| &snapshot.intake),
         limits: IntakeLimits {
@@ -82,7 +83,7 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
     let admin = Admin {
         store: store.clone(),
         clock,
-        wake: Arc::clone(&wake),
+        wake: wake.clone(),
         acted,
         running,
         rejections: lasting.rejections.clone(),

@@ -106,7 +106,7 @@ async fn cancel(admin: Data<Admin>, request: HttpRequest, id: Path<i64>, act: Js
             if cancelled == Cancelled::Yes {
                 info!(job = *id, uid, "cancelled by hand");
                 admin.running.cancel(*id);
-                admin.wake.notify_one();
+                admin.wake.changed();
             }
             said(cancelled == Cancelled::Yes, cancelled == Cancelled::Unknown, &cancelled.in_words(*id))
         }
@@ -182,7 +182,7 @@ async fn resume(admin: Data<Admin>, request: HttpRequest, act: Json<Act>) -> Htt
     let queue = queue(&act);
     match admin.store.resume(queue.clone(), by(&request, &act), admin.clock.now()).await {
         Ok(resumed) => {
-            admin.wake.notify_one();
+            admin.wake.changed();
             said(resumed, false, &in_words(&queue, if resumed { "goes on" } else { "is not paused" }))
         }
         Err(error) => failed(&error),

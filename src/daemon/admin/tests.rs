@@ -39,7 +39,7 @@ impl Bench {
             metrics: Metrics::new(store.counts(), NOW),
             store,
             clock: Clock::simulated(NOW),
-            wake: Arc::new(Notify::new()),
+            wake: Wake::default(),
             acted: Arc::new(Notify::new()),
             running: Running::default(),
             rejections: Rejections::new(NOW),

@@ -21,7 +21,7 @@ pub(super) async fn acts(life: &Life, world: &World) {
         6 => replays(life, world, Keep::Outcomes).await,
         _ => replays(life, world, Keep::Nothing).await,
     }
-    life.wake.notify_one();
+    life.wake.changed();
 }
 
 async fn cancels(life: &Life, world: &World) {

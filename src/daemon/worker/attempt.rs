@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scanrelay::{Timestamp, TraceParent};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time;
 use tracing::{error, info, warn};
 
@@ -15,6 +15,7 @@ use crate::daemon::metrics::Metrics;
 use crate::daemon::running::InHand;
 use crate::daemon::store::{Attempt, Settled, Store, StoreError};
 use crate::daemon::trace::{self, Span, Spans};
+use crate::daemon::wake::Wake;
 
 /// What an attempt is carried out with.
 pub(super) struct Work<E> {
@@ -25,7 +26,7 @@ pub(super) struct Work<E> {
     pub(super) spans: Spans,
     pub(super) schedule: Schedule,
     pub(super) in_hand: InHand,
-    pub(super) wake: Arc<Notify>,
+    pub(super) wake: Wake,
     /// Hears of the effect's end. What follows, the outcome's way to the disk, takes no slot: the next job can be claimed
     /// meanwhile, and both share a commit.
     pub(super) over: mpsc::UnboundedSender<Over>,
@@ -145,7 +146,7 @@ impl<E: Effects> Work<E> {
             }
             stored = self.store.settle(job, next.clone(), attempt.clone(), self.clock.now()).await;
             // The claim for its slot is long past.
-            self.wake.notify_one();
+            self.wake.changed();
         }
     }
 }
