@@ -4,6 +4,7 @@
 //! the disk takes that one in, the next is worked on. Nobody who relies on the disk is answered before it has.
 
 mod audit;
+mod backfill;
 mod batch;
 mod cancel;
 mod claim;
@@ -23,6 +24,7 @@ mod open;
 mod pause;
 mod purge;
 mod reader;
+mod recall;
 mod replay;
 mod retry;
 mod room;
@@ -32,6 +34,7 @@ mod settle;
 mod statement;
 mod status;
 mod strip;
+mod unfold;
 mod vacuum;
 mod writer;
 
@@ -62,6 +65,7 @@ use batch::{Batch, Until};
 use lock::Lock;
 use pause::Paused;
 use reader::Reader;
+use recall::Recall;
 use room::Look;
 use writer::Writer;
 
@@ -74,6 +78,7 @@ pub struct Store {
     /// Random, made with the file: run ids of different stores never clash.
     id: Arc<str>,
     paused: Paused,
+    recall: Recall,
     look: Arc<Look>,
     _lock: Arc<Lock>,
 }
@@ -145,11 +150,14 @@ fn cure(error: &rusqlite::Error) -> &'static str {
 impl Store {
     /// Opens or makes the file, takes its lock, and voids the leases that a killed predecessor left.
     pub async fn open(path: &Path, queue: usize) -> Result<Self, StoreError> {
-        let (look, path) = (Look::new(path), path.to_owned());
-        let opened = tokio::task::spawn_blocking(move || open::open(&path)).await.map_err(|_| StoreError::Closed)??;
+        let (look, at) = (Look::new(path), path.to_owned());
+        let opened = tokio::task::spawn_blocking(move || open::open(&at)).await.map_err(|_| StoreError::Closed)??;
+        let counts = opened.file.memory.counts();
+        let writer = Writer::new(opened.file, opened.log, opened.backfill, queue);
         Ok(Self {
-            counts: opened.file.memory.counts(),
-            writer: Writer::new(opened.file, opened.log, queue),
+            counts,
+            recall: Recall::begin(path, opened.keys_known, &writer),
+            writer,
             reader: Reader::new(opened.read),
             id: opened.id.into(),
             paused: opened.paused,
@@ -202,11 +210,13 @@ impl Store {
         self.write(|_| Ok(())).await
     }
 
+    /// Looks at the file, in which the jobs of all that has come are made.
     async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
+        self.unfolded().await;
         self.reader.read(work).await
     }
 }

@@ -23,6 +23,7 @@ use super::metrics::Metrics;
 use super::running::Running;
 use super::store::{Claimed, Store};
 use super::trace::Spans;
+use super::wake::Wake;
 use attempt::Work;
 pub use slots::Limits;
 use slots::Slots;
@@ -35,7 +36,7 @@ pub struct Worker<E> {
     pub store: Store,
     pub clock: Clock,
     /// Told when something new is due.
-    pub wake: Arc<Notify>,
+    pub wake: Wake,
     /// Told when somebody had old jobs done again: they may be of queues that were forgotten.
     pub acted: Arc<Notify>,
     /// What is being worked on, for whoever cancels it or looks on.
@@ -74,10 +75,12 @@ impl<E: Effects> Worker<E> {
                 terms = in_force;
             }
             let now = self.clock.now();
+            self.wake.listen(true);
             let pause = match self.store.claim(slots.wants(now), slots.free_runs(), now).await {
-                Ok(Claimed { jobs, next_due, new_queues }) => {
+                Ok(Claimed { looked, jobs, next_due, new_queues, more }) => {
+                    self.wake.listen(looked);
                     // Nobody has looked into a new queue yet.
-                    let look_again = !new_queues.is_empty();
+                    let look_again = more || !new_queues.is_empty();
                     slots.learn(new_queues);
                     for job in jobs {
                         slots.take(&job);
@@ -89,7 +92,7 @@ impl<E: Effects> Worker<E> {
                             spans: self.spans.clone(),
                             schedule: terms.schedule,
                             in_hand: self.running.begin(job.id, &stop),
-                            wake: Arc::clone(&self.wake),
+                            wake: self.wake.clone(),
                             over: over.clone(),
                         };
                         // On the heap from the start: it is large, and each hand would copy it.
@@ -106,7 +109,7 @@ impl<E: Effects> Worker<E> {
             self.turns.send_modify(|turns| *turns += 1);
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = self.wake.notified() => {}
+                () = self.wake.woken() => {}
                 known = &mut looking, if !looked => {
                     slots.learn(known);
                     looked = true;

@@ -15,11 +15,15 @@ use crate::daemon::verdict::{Policy, Vote, decide};
 pub struct Plan {
     /// The route's number in the configuration, from 1.
     pub route: usize,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scanners: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub advisory: Vec<String>,
     pub policy: Policy,
     /// Tell the registry `unsafe` where the verdict is `error` or `inconclusive`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub error_is_unsafe: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<String>,
     /// Whether the registry is told of progress and outcome.
     pub report: bool,

@@ -9,7 +9,7 @@ use scanrelay::{Event, Timestamp, TraceParent};
 
 use super::batch::Batch;
 use super::statement::Statements as _;
-use super::{Store, StoreError};
+use super::{Store, StoreError, unfold};
 use crate::daemon::job::{Job, Phase};
 
 /// A queue with free slots.
@@ -29,9 +29,13 @@ impl Want {
 /// What was claimed, when something else of the same queues becomes due, and which queues got their first job since.
 #[derive(Debug, Default)]
 pub struct Claimed {
+    /// Whether anything that is due could have been claimed.
+    pub looked: bool,
     pub jobs: Vec<Job>,
     pub next_due: Option<Timestamp>,
     pub new_queues: Vec<String>,
+    /// There are deliveries whose jobs are not made yet.
+    pub more: bool,
 }
 
 impl Store {
@@ -44,6 +48,7 @@ impl Store {
         let store = self.id.to_string();
         // After a power cut it is claimed again, and the run has the same id.
         self.commit(move |connection| {
+            unfold::unfold(connection, unfold::STEP)?;
             let mut jobs = Vec::new();
             let mut runs = runs;
             let mut next_due: Option<i64> = None;
@@ -66,7 +71,8 @@ impl Store {
                 jobs.extend(claimed);
             }
             let new_queues = connection.memory().new_queues();
-            Ok(Claimed { jobs, next_due: next_due.map(Timestamp::from_millis), new_queues })
+            let more = connection.memory().folded() > 0;
+            Ok(Claimed { looked: true, jobs, next_due: next_due.map(Timestamp::from_millis), new_queues, more })
         })
         .await
     }
@@ -85,7 +91,7 @@ impl Store {
 /// What is due first, up to so many.
 const DUE: &str = "\
     select job.id, job.delivery, job.phase, job.name, job.queue, job.token, job.attempts, job.deferrals, job.run_id,
-           job.checkpoint, job.tell, delivery.event, delivery.body, delivery.headers
+           job.checkpoint, job.tell, delivery.event, delivery.body, delivery.headers, delivery.change_key
       from job join delivery on delivery.id = job.delivery
      where job.queue = +?1 and job.state = 'due' and job.due_at <= +?2
      order by job.due_at, job.id limit +?3";
@@ -132,6 +138,7 @@ fn job(row: &Row<'_>, store: &str) -> Result<Job, StoreError> {
     let body: Vec<u8> = row.get(12)?;
     let mut event: Event = serde_json::from_str(row.get_ref(11)?.as_str().map_err(rusqlite::Error::from)?)?;
     event.raw = Payload::from_body(&body);
+    event.change_key = row.get(14)?;
     Ok(Job {
         id,
         delivery: row.get(1)?,

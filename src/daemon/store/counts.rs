@@ -17,6 +17,7 @@ pub struct Counts {
     batches: [AtomicU64; BATCH_SIZES.len() + 1],
     members: AtomicU64,
     verdicts: [AtomicU64; VERDICTS.len()],
+    folded: AtomicU64,
 }
 
 impl Counts {
@@ -30,6 +31,15 @@ impl Counts {
         if let Some(place) = VERDICTS.iter().position(|known| *known == verdict) {
             self.verdicts[place].fetch_add(1, Relaxed);
         }
+    }
+
+    pub(super) fn set_folded(&self, deliveries: u64) {
+        self.folded.store(deliveries, Relaxed);
+    }
+
+    /// Deliveries whose jobs are not made yet.
+    pub(super) fn folded(&self) -> u64 {
+        self.folded.load(Relaxed)
     }
 
     /// Batches by size, each size alone: with so many members at most; `None`: with more than the largest.

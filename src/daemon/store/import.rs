@@ -165,6 +165,7 @@ fn rows<R: BufRead>(
         )));
     }
     connection.execute("update meta set value = ?1 where key = 'store_id'", [&header.store_id])?;
+    connection.execute("update meta set value = ?1 where key = 'unfolded_to'", [header.unfolded_to.to_string()])?;
     let shapes = ROWS.iter().map(|(table, _)| Shape::of(connection, table)).collect::<Result<Vec<_>, _>>()?;
     let mut counts: RowCounts = ROWS.iter().map(|(table, _)| ((*table).to_owned(), 0)).collect();
     let mut all = 0;

@@ -1,4 +1,4 @@
-//! A delivery and its jobs, in one member of a transaction.
+//! A delivery as it comes in, and a job in its place, each in a member of a transaction.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use super::batch::Batch;
 use super::room::{Look, Room};
 use super::seen::Key;
 use super::statement::Statements as _;
-use super::{Store, StoreError, lane, settle};
+use super::{Store, StoreError, lane, unfold};
 use crate::daemon::job::State;
-use crate::daemon::job::plan::{NewJob, Plan, first_jobs};
+use crate::daemon::job::plan::{NewJob, Plan};
 
 /// A delivery with what its route asks for; without a route, why.
 #[derive(Debug)]
@@ -42,9 +42,10 @@ pub struct Bounds {
 }
 
 impl Store {
-    /// Stores a delivery with its first jobs, or finds that it is stored already.
+    /// Stores a delivery, or finds that it is stored already. Its first jobs are made when somebody looks ([`unfold`]).
     pub async fn insert(&self, intake: Intake, bounds: Bounds, now: Timestamp) -> Result<Inserted, StoreError> {
         let (prepared, look) = (Prepared::of(intake)?, Arc::clone(&self.look));
+        self.recalled().await?;
         self.write(move |batch| prepared.insert(batch, bounds, &look, now)).await
     }
 }
@@ -61,12 +62,8 @@ struct Prepared {
     event: String,
     subject: String,
     kind: String,
-    planned: Result<Planned, String>,
-}
-
-struct Planned {
-    plan: String,
-    jobs: Vec<NewJob>,
+    /// The plan; without a route, why.
+    planned: Result<String, String>,
 }
 
 impl Prepared {
@@ -79,11 +76,12 @@ impl Prepared {
         let body = delivery.body().clone();
         let mut event = delivery.into_event();
         let planned = match plan {
-            Ok(plan) => Ok(Planned { plan: serde_json::to_string(&plan)?, jobs: first_jobs(&plan, &event) }),
+            Ok(plan) => Ok(serde_json::to_string(&plan)?),
             Err(reason) => Err(reason),
         };
-        // The payload is kept once, as the bytes that were signed.
+        // The payload is kept once, as the bytes that were signed; the change's key in a column of its own.
         event.raw = None;
+        let change_key = event.change_key.take();
         Ok(Self {
             key,
             verified_by,
@@ -94,7 +92,7 @@ impl Prepared {
             subject: event.subject(),
             kind: event.kind.to_string(),
             registry: event.registry,
-            change_key: event.change_key,
+            change_key,
             planned,
         })
     }
@@ -112,21 +110,17 @@ impl Prepared {
         }
         let id = self.insert_delivery(batch, known.conflict, now)?;
         self.key.remember(batch, &known, &self.registry, id, now)?;
-        if let Ok(planned) = &self.planned {
+        batch.memory().came(id);
+        if self.planned.is_ok() {
             batch.memory().opened(&self.registry);
-            for job in &planned.jobs {
-                insert_job(batch, id, 1, job, now, now)?;
-            }
-            if planned.jobs.is_empty() {
-                settle::follow(batch, id, now)?;
-            }
         }
+        unfold::keep_bounded(batch)?;
         Ok(Inserted::New(id))
     }
 
     fn insert_delivery(&self, connection: &Connection, conflict: bool, now: Timestamp) -> Result<i64, StoreError> {
         let (state, plan, reason, ended_at) = match &self.planned {
-            Ok(planned) => ("open", Some(&planned.plan), None, None),
+            Ok(plan) => ("open", Some(plan), None, None),
             Err(reason) => ("ignored", None, Some(reason), Some(now.as_millis())),
         };
         connection

@@ -12,6 +12,9 @@ use scanrelay::plugin::Verdict;
 use super::counts::Counts;
 use super::statement::Statements as _;
 
+/// The newest row of `dedupe` with each fingerprint. Older ones are found from there.
+pub(super) type Seen = HashMap<Fingerprint, i64, BuildHasherDefault<AsItIs>>;
+
 /// Of a dedupe key and its registry; part of a digest, so it spreads as it is.
 pub(super) type Fingerprint = u64;
 
@@ -19,14 +22,16 @@ pub(super) type Fingerprint = u64;
 pub(super) struct Memory {
     open: BTreeMap<String, Count>,
     open_in_all: u32,
-    /// The newest row of `dedupe` with that fingerprint. Older ones are found from there.
-    seen: HashMap<Fingerprint, i64, BuildHasherDefault<AsItIs>>,
+    seen: Seen,
     /// Queues that got a job since the start, and those of them that nobody has been told of.
     queues: BTreeSet<String>,
     new_queues: Vec<String>,
     /// Runs in which a daemon has died more than once, and the one of them that is being worked on.
     suspects: BTreeSet<i64>,
     suspect_at_work: Option<i64>,
+    /// The newest delivery, and the newest whose jobs are made.
+    last_delivery: i64,
+    unfolded_to: i64,
     /// How to take back what the batch changed, oldest first.
     undo: Vec<Undo>,
     counts: Arc<Counts>,
@@ -47,10 +52,12 @@ enum Undo {
     /// Somebody was told of these queues, and may not have heard it.
     Told(Vec<String>),
     Begun(Option<i64>),
+    Came(i64),
+    Unfolded(i64),
 }
 
 impl Memory {
-    /// Reads all of it from the file, of which some jobs were being worked on when the last daemon died.
+    /// Reads all of it but the keys from the file, of which some jobs were being worked on when the last daemon died.
     pub(super) fn load(connection: &Connection, suspects: BTreeSet<i64>) -> Result<Self, rusqlite::Error> {
         let mut memory = Self { suspects, ..Self::default() };
         let mut statement = connection.prepare("select registry, open from pending")?;
@@ -60,16 +67,11 @@ impl Memory {
             memory.open.insert(row.get(0)?, Count { open, changed: false });
             memory.open_in_all += open;
         }
-        // Each of the two is looked up; both in one query would read the whole table.
-        let count = "select coalesce((select max(id) from dedupe) - (select min(id) from dedupe) + 1, 0)";
-        let keys: u32 = connection.query_row(count, [], |row| row.get(0))?;
-        memory.seen.reserve(keys as usize);
-        let mut statement = connection.prepare("select id, registry, key from dedupe order by id")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let fingerprint = fingerprint(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_blob()?);
-            memory.seen.insert(fingerprint, row.get(0)?);
-        }
+        memory.last_delivery =
+            connection.query_row("select coalesce(max(id), 0) from delivery", [], |row| row.get(0))?;
+        let unfolded_to = "select cast(value as integer) from meta where key = 'unfolded_to'";
+        memory.unfolded_to = connection.query_row(unfolded_to, [], |row| row.get(0))?;
+        memory.counts.set_folded(memory.folded());
         Ok(memory)
     }
 
@@ -86,6 +88,31 @@ impl Memory {
     pub(super) fn closed(&mut self, registry: &str) {
         self.count(registry, -1);
         self.undo.push(Undo::Closed(registry.to_owned()));
+    }
+
+    /// The newest delivery.
+    pub(super) fn last_delivery(&self) -> i64 {
+        self.last_delivery
+    }
+
+    pub(super) fn came(&mut self, delivery: i64) {
+        self.undo.push(Undo::Came(self.last_delivery));
+        self.last_delivery = delivery;
+    }
+
+    /// The newest delivery whose jobs are made.
+    pub(super) fn unfolded_to(&self) -> i64 {
+        self.unfolded_to
+    }
+
+    pub(super) fn unfolded(&mut self, to: i64) {
+        self.undo.push(Undo::Unfolded(self.unfolded_to));
+        self.unfolded_to = to;
+    }
+
+    /// How many deliveries may have no jobs yet.
+    pub(super) fn folded(&self) -> u64 {
+        u64::try_from(self.last_delivery - self.unfolded_to).unwrap_or(0)
     }
 
     /// How many runs are suspected of having killed a daemon. They are run one at a time, so that none of them takes the
@@ -133,6 +160,13 @@ impl Memory {
         self.seen.get(&fingerprint).copied()
     }
 
+    /// The keys that were seen before the start; none has been seen since.
+    pub(super) fn recall(&mut self, seen: Seen) {
+        if self.seen.is_empty() {
+            self.seen = seen;
+        }
+    }
+
     pub(super) fn saw(&mut self, fingerprint: Fingerprint, row: i64) {
         let before = self.seen.insert(fingerprint, row);
         self.undo.push(Undo::Seen(fingerprint, before));
@@ -173,6 +207,7 @@ impl Memory {
     /// The batch of so many members is committed.
     pub(super) fn keep_batch(&mut self, members: usize) {
         self.counts.committed(members);
+        self.counts.set_folded(self.folded());
         for undo in self.undo.drain(..) {
             if let Undo::Settled(verdict) = undo {
                 self.counts.settled(verdict);
@@ -195,6 +230,8 @@ impl Memory {
                 Undo::Begun(before) => self.suspect_at_work = before,
                 Undo::Told(queues) => self.new_queues.extend(queues),
                 Undo::Seen(fingerprint, None) => drop(self.seen.remove(&fingerprint)),
+                Undo::Came(before) => self.last_delivery = before,
+                Undo::Unfolded(before) => self.unfolded_to = before,
                 Undo::Settled(_) => {}
             }
         }
@@ -224,7 +261,7 @@ pub(super) fn fingerprint(registry: &str, key: &[u8]) -> Fingerprint {
 
 /// A fingerprint needs no more hashing.
 #[derive(Default)]
-struct AsItIs(u64);
+pub(super) struct AsItIs(u64);
 
 impl Hasher for AsItIs {
     fn finish(&self) -> u64 {

@@ -7,22 +7,26 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
-use super::StoreError;
+use super::backfill::Backfill;
 use super::lock::Lock;
 use super::log::Log;
 use super::memory::Memory;
 use super::migrate::migrate;
 use super::pause::Paused;
 use super::writer::Written;
+use super::{StoreError, recall};
 
 const SCHEMA: &str = include_str!("schema.sql");
-pub(super) const SCHEMA_VERSION: i64 = 2;
+pub(super) const SCHEMA_VERSION: i64 = 3;
 /// "scnr", so that `file` and we know the format.
 const APPLICATION_ID: i64 = 0x7363_6e72;
 
 pub(super) struct Opened {
     pub(super) file: Written,
     pub(super) log: Log,
+    pub(super) backfill: Backfill,
+    /// Whether the memory knows the keys of what has come.
+    pub(super) keys_known: bool,
     pub(super) read: Connection,
     pub(super) id: String,
     pub(super) paused: Paused,
@@ -44,14 +48,20 @@ pub(super) fn open(path: &Path) -> Result<Opened, StoreError> {
         return Err(StoreError::Missing { path: path.display().to_string() });
     }
     let opened = open_locked(path).map_err(|error| told(error, path, &lock))?;
-    let (write, id, suspects) = opened;
+    let (mut write, id, suspects) = opened;
     lock.mark(&id)?;
-    let memory = Memory::load(&write, suspects).map_err(|error| told(error.into(), path, &lock))?;
+    let damaged = |error: rusqlite::Error| told(error.into(), path, &lock);
+    let mut memory = Memory::load(&write, suspects).map_err(damaged)?;
+    let keys_known = recall::are_few(&write).map_err(damaged)?;
+    if keys_known {
+        memory.recall(recall::seen(&write).map_err(damaged)?);
+    }
     let paused = Paused::load(&write)?;
     let read = read_only(path)?;
+    let backfill = Backfill::new(path, &mut write)?;
     let cannot = |cause: String| StoreError::Open { path: path.display().to_string(), cause };
     let log = Log::open(path).map_err(|error| cannot(format!("its write-ahead log: {error}")))?;
-    Ok(Opened { file: Written { connection: write, memory }, log, read, id, paused, lock })
+    Ok(Opened { file: Written { connection: write, memory }, log, backfill, keys_known, read, id, paused, lock })
 }
 
 /// The connection, the store's id, and the runs that may have killed the last daemon.
@@ -124,8 +134,6 @@ fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     // A COMMIT does not wait for the disk: the writer does, for several at once, and works on the next one meanwhile.
     connection.pragma_update(None, "synchronous", "normal")?;
-    // 16 MiB: pages that every batch changes are copied into the file once for many batches.
-    connection.pragma_update(None, "wal_autocheckpoint", 2048)?;
     // A log that has grown beyond that, while somebody read for long, is cut to it.
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "foreign_keys", "on")?;
@@ -162,7 +170,7 @@ pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
     connection.execute_batch(&format!(
         "begin immediate;
          {SCHEMA}
-         insert into meta values ('store_id', lower(hex(randomblob(8))));
+         insert into meta values ('store_id', lower(hex(randomblob(8)))), ('unfolded_to', '0');
          pragma application_id = {APPLICATION_ID};
          pragma user_version = {SCHEMA_VERSION};
          commit;"

@@ -58,6 +58,8 @@ const VERDICTS: u32 = 1000;
 impl Store {
     /// Removes one batch of what has been kept long enough.
     pub async fn purge(&self, retention: Retention, now: Timestamp) -> Result<Purged, StoreError> {
+        // Whose jobs are the newest is known when all are made.
+        self.unfolded().await;
         self.write(move |connection| {
             let mut purged = Purged::default();
             let mut more = seen::forget(connection, now)? > 0;

@@ -1,5 +1,6 @@
--- Schema version 2. Times are milliseconds since 1970, of job time.
+-- Schema version 3. Times are milliseconds since 1970, of job time.
 
+-- store_id: whose runs these are. unfolded_to: the last delivery whose jobs are made.
 create table meta (
     key   text primary key,
     value text not null

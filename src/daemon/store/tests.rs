@@ -12,6 +12,7 @@ mod migration;
 mod retention;
 mod rounds;
 mod settling;
+mod unfolding;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::StoreError;
+use super::backfill::Backfill;
 use super::batch::{Asked, Batch, Member, Until, transact};
 use super::log::Log;
 use super::memory::Memory;
@@ -22,6 +23,7 @@ struct Shared {
     queue: Mutex<Queue>,
     file: Mutex<Written>,
     log: Log,
+    backfill: Backfill,
     capacity: usize,
     /// The main runtime: a web worker's own runtime may end before its write does.
     runtime: Handle,
@@ -60,9 +62,9 @@ enum Step {
 }
 
 impl Writer {
-    pub(super) fn new(file: Written, log: Log, capacity: usize) -> Self {
+    pub(super) fn new(file: Written, log: Log, backfill: Backfill, capacity: usize) -> Self {
         let (queue, file) = (Mutex::default(), Mutex::new(file));
-        Self { shared: Arc::new(Shared { queue, file, log, capacity, runtime: Handle::current() }) }
+        Self { shared: Arc::new(Shared { queue, file, log, backfill, capacity, runtime: Handle::current() }) }
     }
 
     /// Runs `work` as a member of the next batch; its result is given after the batch's COMMIT, or when that is on disk. It
@@ -93,7 +95,7 @@ impl Writer {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        let work = move || work(&shared.file.lock().unwrap_or_else(PoisonError::into_inner).connection);
+        let work = move || work(&shared.file().connection);
         tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)?
     }
 }
@@ -138,15 +140,21 @@ impl Shared {
         }
     }
 
-    fn drain(&self) -> Option<Step> {
+    fn drain(self: &Arc<Self>) -> Option<Step> {
         let batch = self.queue().take();
         let committed = self.commit(batch);
+        if self.backfill.is_due() {
+            let shared = Arc::clone(self);
+            self.runtime.spawn_blocking(move || {
+                let _ = shared.backfill.run(|| shared.file());
+            });
+        }
         self.queue().drained(committed)
     }
 
     /// A member that panics takes its batch along, whose callers hear that the store was closed.
     fn commit(&self, batch: Vec<Box<dyn Member>>) -> Vec<Box<dyn Member>> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.file();
         let Written { connection, memory } = &mut *file;
         let ended = panic::catch_unwind(AssertUnwindSafe(|| transact(connection, memory, batch)));
         ended.unwrap_or_else(|_| {
@@ -167,6 +175,10 @@ impl Shared {
             member.answer(flushed.clone());
         }
         next
+    }
+
+    fn file(&self) -> MutexGuard<'_, Written> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

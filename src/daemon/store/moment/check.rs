@@ -49,6 +49,7 @@ const INVARIANTS: [Invariant; 11] = [
     Invariant {
         query: "select 'delivery ' || id from delivery
                  where ended_at is null
+                   and id <= (select cast(value as integer) from meta where key = 'unfolded_to')
                    and not exists (select 1 from job where job.delivery = delivery.id and job.round = delivery.round
                                                        and job.ended_at is null)",
         fault: "it is open, and none of its jobs is",

@@ -20,6 +20,8 @@ pub struct Header {
     pub scanrelay_export: u32,
     pub schema: i64,
     pub store_id: String,
+    /// The last delivery whose jobs are made.
+    pub unfolded_to: i64,
 }
 
 /// Rows by table.
@@ -45,7 +47,9 @@ impl Moment {
     pub fn export(&self, to: &mut impl Write, mut told: impl FnMut(u64)) -> Result<RowCounts, StoreError> {
         let store_id =
             self.connection.query_row("select value from meta where key = 'store_id'", [], |row| row.get(0))?;
-        line(to, &json!(Header { scanrelay_export: FORMAT, schema: SCHEMA_VERSION, store_id }))?;
+        let unfolded_to = "select cast(value as integer) from meta where key = 'unfolded_to'";
+        let unfolded_to = self.connection.query_row(unfolded_to, [], |row| row.get(0))?;
+        line(to, &json!(Header { scanrelay_export: FORMAT, schema: SCHEMA_VERSION, store_id, unfolded_to }))?;
         let mut counts = RowCounts::new();
         let mut all = 0;
         for (table, order) in ROWS {

@@ -127,9 +127,12 @@ async fn nobody_is_told_yes_when_the_disk_refuses_and_nothing_more_is_written() 
     let path = folder.path().join("store.db");
     let opened = open::open(&path).unwrap();
     let cannot_be_flushed = Log::of(std::fs::File::open("/dev/null").unwrap(), &path).unwrap();
+    let counts = opened.file.memory.counts();
+    let writer = Writer::new(opened.file, cannot_be_flushed, opened.backfill, 256);
     let store = Store {
-        counts: opened.file.memory.counts(),
-        writer: Writer::new(opened.file, cannot_be_flushed, 256),
+        counts,
+        recall: Recall::begin(&path, true, &writer),
+        writer,
         reader: Reader::new(opened.read),
         id: opened.id.into(),
         paused: opened.paused,
