@@ -22,8 +22,8 @@ const MAX_NAME: usize = 128;
 pub struct Rejections(Arc<Inner>);
 
 struct Inner {
-    /// Ids of one run of the daemon are no ids of the next.
-    run: i64,
+    /// What ids begin with: those of one run of the daemon are no ids of the next.
+    run: String,
     kept: Mutex<Kept>,
 }
 
@@ -76,7 +76,7 @@ pub enum NotSaved {
 impl Rejections {
     /// `started` tells the ids of this run from those of another.
     pub fn new(started: Timestamp) -> Self {
-        Self(Arc::new(Inner { run: started.as_secs(), kept: Mutex::default() }))
+        Self(Arc::new(Inner { run: format!("{:x}-", started.as_secs()), kept: Mutex::default() }))
     }
 
     /// Takes note: the id under which it is found. The request itself is kept where its sender is to be learned (`probed`).
@@ -104,7 +104,7 @@ impl Rejections {
         };
         let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.last += 1;
-        row.id = format!("{:x}-{}", self.0.run, kept.last);
+        row.id = [&*self.0.run, &kept.last.to_string()].concat();
         let (id, reason) = (row.id.clone(), row.reason.clone());
         let finding = row.finding.clone();
         let last = kept.registries.entry(registry.to_owned()).or_default();
