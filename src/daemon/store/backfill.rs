@@ -11,10 +11,11 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
-/// 32 MiB: pages that every batch changes are copied into the file once for many batches.
-const PAGES: u32 = 4096;
+/// 4 MiB: pages that every batch changes are copied into the file once for many batches, and not so many at once that the
+/// disk, busy with them, keeps a batch waiting.
+const PAGES: u32 = 512;
 /// After one that failed, or that somebody's long look at the file kept from its end.
-const AGAIN: u32 = 1024;
+const AGAIN: u32 = 128;
 
 /// So many pages are copied while the writer stands.
 const FEW: u32 = 32;
