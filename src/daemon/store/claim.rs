@@ -34,7 +34,7 @@ pub struct Claimed {
     pub jobs: Vec<Job>,
     pub next_due: Option<Timestamp>,
     pub new_queues: Vec<String>,
-    /// There are deliveries whose jobs are not made yet.
+    /// There are free slots, and deliveries whose jobs are not made yet.
     pub more: bool,
 }
 
@@ -47,44 +47,34 @@ impl Store {
         }
         let store = self.id.to_string();
         // After a power cut it is claimed again, and the run has the same id.
-        self.commit(move |connection| {
-            unfold::unfold(connection, unfold::STEP)?;
-            let mut jobs = Vec::new();
-            let mut runs = runs;
-            let mut next_due: Option<i64> = None;
-            for want in &wants {
-                let slots = if want.is_of_plugin() { want.slots.min(runs) } else { want.slots };
-                if slots == 0 {
-                    continue;
-                }
-                let claimed = claim_queue(connection, want, slots, now, &store)?;
-                let started = u32::try_from(claimed.len()).unwrap_or(u32::MAX);
-                if want.is_of_plugin() {
-                    runs = runs.saturating_sub(started);
-                }
-                if started < slots {
-                    let next: Option<i64> = connection
-                        .statement("select min(due_at) from job where state = 'due' and queue = +?1 and due_at > +?2")?
-                        .query_row(params![want.queue, now.as_millis()], |row| row.get(0))?;
-                    next_due = next_due.into_iter().chain(next).min();
-                }
-                jobs.extend(claimed);
+        self.commit(move |batch| {
+            let mut round = Round { wants: wants.clone(), runs, now, store: &store, jobs: Vec::new() };
+            round.claim(batch)?;
+            if batch.memory().folded() > 0 {
+                unfold::unfold(batch, if round.has_free_runs() { unfold::STEP } else { unfold::FEW })?;
+                round.claim(batch)?;
             }
-            let new_queues = connection.memory().new_queues();
-            let more = connection.memory().folded() > 0;
-            Ok(Claimed { looked: true, jobs, next_due: next_due.map(Timestamp::from_millis), new_queues, more })
+            Ok(Claimed {
+                looked: true,
+                next_due: round.next_due(batch)?,
+                more: batch.memory().folded() > 0 && round.has_free_runs(),
+                jobs: round.jobs,
+                new_queues: batch.memory().new_queues(),
+            })
         })
         .await
     }
 
     /// Every queue that has a job which has not ended.
     pub async fn queues(&self) -> Result<Vec<String>, StoreError> {
-        self.read(|connection| {
-            let query = "select distinct queue from job where state in ('due', 'waiting', 'held')";
-            let queues = connection.prepare(query)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            Ok(queues)
-        })
-        .await
+        // Those of jobs that are yet to be made are heard of by who claims.
+        self.reader
+            .read(|connection| {
+                let query = "select distinct queue from job where state in ('due', 'waiting', 'held')";
+                let queues = connection.prepare(query)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+                Ok(queues)
+            })
+            .await
     }
 }
 
@@ -96,36 +86,81 @@ const DUE: &str = "\
      where job.queue = +?1 and job.state = 'due' and job.due_at <= +?2
      order by job.due_at, job.id limit +?3";
 
-fn claim_queue(
-    batch: &Batch<'_>,
-    want: &Want,
-    slots: u32,
+/// What is claimed, and what may be claimed beyond that.
+struct Round<'a> {
+    wants: Vec<Want>,
+    /// Jobs of plugins in all.
+    runs: u32,
     now: Timestamp,
-    store: &str,
-) -> Result<Vec<Job>, StoreError> {
-    let mut jobs = Vec::new();
-    // Runs that may kill the daemon are begun one at a time: those that have to wait for another one are passed over.
-    let most = slots.saturating_add(batch.memory().suspects());
-    let mut statement = batch.statement(DUE)?;
-    let mut rows = statement.query(params![want.queue, now.as_millis(), most])?;
-    while jobs.len() < slots as usize
-        && let Some(row) = rows.next()?
-    {
-        let job = job(row, store)?;
-        if batch.memory().may_begin(job.id) {
-            batch.memory().begins(job.id);
-            jobs.push(job);
+    store: &'a str,
+    jobs: Vec<Job>,
+}
+
+impl Round<'_> {
+    fn claim(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
+        for place in 0..self.wants.len() {
+            let slots = self.slots(&self.wants[place]);
+            if slots == 0 {
+                continue;
+            }
+            let claimed = self.claim_queue(batch, &self.wants[place], slots)?;
+            let started = u32::try_from(claimed.len()).unwrap_or(u32::MAX);
+            let want = &mut self.wants[place];
+            want.slots = want.slots.saturating_sub(started);
+            if want.is_of_plugin() {
+                self.runs = self.runs.saturating_sub(started);
+            }
+            self.jobs.extend(claimed);
         }
+        Ok(())
     }
-    drop(rows);
-    let lease = now.after(want.lease).as_millis();
-    for job in &jobs {
-        // One row at a time: what changes several keeps a journal of its own.
-        batch
-            .statement("update job set due_at = ?2, claimed_at = ?3, token = ?4, attempts = ?5 where id = ?1")?
-            .execute(params![job.id, lease, now.as_millis(), job.token, job.attempts])?;
+
+    fn slots(&self, want: &Want) -> u32 {
+        if want.is_of_plugin() { want.slots.min(self.runs) } else { want.slots }
     }
-    Ok(jobs)
+
+    /// Whether a plugin could do more than there is.
+    fn has_free_runs(&self) -> bool {
+        self.wants.iter().any(|want| want.is_of_plugin() && self.slots(want) > 0)
+    }
+
+    /// When something else becomes due where there is a slot for it.
+    fn next_due(&self, batch: &Batch<'_>) -> Result<Option<Timestamp>, StoreError> {
+        let mut next: Option<i64> = None;
+        for want in self.wants.iter().filter(|want| self.slots(want) > 0) {
+            let due: Option<i64> = batch
+                .statement("select min(due_at) from job where state = 'due' and queue = +?1 and due_at > +?2")?
+                .query_row(params![want.queue, self.now.as_millis()], |row| row.get(0))?;
+            next = next.into_iter().chain(due).min();
+        }
+        Ok(next.map(Timestamp::from_millis))
+    }
+
+    fn claim_queue(&self, batch: &Batch<'_>, want: &Want, slots: u32) -> Result<Vec<Job>, StoreError> {
+        let mut jobs = Vec::new();
+        // Runs that may kill the daemon are begun one at a time: those that have to wait for another one are passed over.
+        let most = slots.saturating_add(batch.memory().suspects());
+        let mut statement = batch.statement(DUE)?;
+        let mut rows = statement.query(params![want.queue, self.now.as_millis(), most])?;
+        while jobs.len() < slots as usize
+            && let Some(row) = rows.next()?
+        {
+            let job = job(row, self.store)?;
+            if batch.memory().may_begin(job.id) {
+                batch.memory().begins(job.id);
+                jobs.push(job);
+            }
+        }
+        drop(rows);
+        let lease = self.now.after(want.lease).as_millis();
+        for job in &jobs {
+            // One row at a time: what changes several keeps a journal of its own.
+            batch
+                .statement("update job set due_at = ?2, claimed_at = ?3, token = ?4, attempts = ?5 where id = ?1")?
+                .execute(params![job.id, lease, self.now.as_millis(), job.token, job.attempts])?;
+        }
+        Ok(jobs)
+    }
 }
 
 /// The job of a row of [`DUE`] as it is once it is claimed: under the next token, and the attempt counted.

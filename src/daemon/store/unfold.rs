@@ -15,6 +15,8 @@ use crate::daemon::job::plan::{Plan, first_jobs};
 
 /// One transaction should not hold up the intake.
 pub(super) const STEP: u32 = 256;
+/// Where nothing of it could be run at once.
+pub(super) const FEW: u32 = 16;
 /// A burst may be as long; beyond that, each delivery that comes makes the jobs of older ones.
 const MOST: u64 = 65_536;
 /// More than comes in, so that it gets less.

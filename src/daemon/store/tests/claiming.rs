@@ -133,6 +133,7 @@ async fn next_due_is_the_first_of_the_queues_with_a_free_slot() {
 async fn queues_are_named_as_long_as_a_job_of_theirs_is_open() {
     let bench = Bench::new().await;
     bench.accept(promotion("a", "1", "10"), &plan(&["alpha"], &["deploy"])).await;
+    assert_eq!(bench.claim_at("plugin:other", 1, NOW).await.new_queues, ["plugin:alpha", "registry:verta"]);
     let queues = async || {
         let mut queues = bench.store.queues().await.unwrap();
         queues.sort();

@@ -41,14 +41,18 @@ async fn what_came_before_the_daemon_died_has_its_jobs_afterwards_once() {
 #[tokio::test]
 async fn a_claim_makes_a_step_of_them_and_says_that_there_are_more() {
     let bench = Bench::new().await;
-    let many = i64::from(unfold::STEP) + 1;
+    let many = 600;
     for number in 0..many {
         bench.accept(scan(&format!("scan {number}"), &number.to_string()), &plan(&["alpha"], &[])).await;
     }
-    assert!(bench.claim_at("plugin:alpha", 1, NOW).await.more);
-    assert_eq!(folded(&bench.path()), 1);
-    assert!(!bench.claim_at("plugin:alpha", 1, NOW).await.more);
-    assert_eq!(folded(&bench.path()), 0);
+    let claim = async |slots| {
+        let Claimed { jobs, more, .. } = bench.store.claim(vec![want("plugin:alpha", slots)], 1000, NOW).await.unwrap();
+        (jobs.len(), more, folded(&bench.path()))
+    };
+    assert_eq!(claim(1).await, (1, false, 344), "a step of 256");
+    assert_eq!(claim(1).await, (1, false, 328), "16, since nobody could start more");
+    assert_eq!(claim(600).await, (526, true, 72), "what was there, and another step");
+    assert_eq!(claim(600).await, (72, false, 0));
 }
 
 #[tokio::test]
