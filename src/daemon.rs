@@ -4,6 +4,7 @@ mod address;
 mod admin;
 mod clock;
 mod config;
+mod connections;
 mod current;
 mod descriptors;
 mod effects;

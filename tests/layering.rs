@@ -129,14 +129,16 @@ const DAEMON: &[Room] = &[
     room("tls", &[], PURE),
     // Stores and wakes, and never runs anything.
     room("rejections", &[], &["tokio", HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
+    // HTTP on a listener, whatever is said over it.
+    room("connections", &[], &[HTTP, SQL, PROCESS, CHILD, "std::fs"]),
     room(
         "server",
-        &["clock", "current", "job", "metrics", "rejections", "store", "tls", "trace"],
+        &["clock", "connections", "current", "job", "metrics", "rejections", "store", "tls", "trace"],
         &[HTTP, SQL, PROCESS, CHILD, "std::fs"],
     ),
     room(
         "admin",
-        &["clock", "current", "metrics", "rejections", "running", "server", "store", "tls"],
+        &["clock", "connections", "current", "metrics", "rejections", "running", "server", "store", "tls"],
         &[HTTP, SQL, PROCESS, CHILD],
     ),
     room("retention", &["clock", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),

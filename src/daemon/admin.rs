@@ -4,15 +4,16 @@
 
 pub mod acts;
 
-use std::any::Any;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::{Extensions, Server};
 use actix_web::guard::Guard;
 use actix_web::http::header::HOST;
+use actix_web::rt::net::UnixStream;
 use actix_web::web::{self, Data, Path, Query, ServiceConfig};
-use actix_web::{App, HttpResponse, HttpServer, guard};
+use actix_web::{HttpResponse, guard};
 use rustls::sign::CertifiedKey;
 use scanrelay::Secret;
 use serde::Serialize;
@@ -22,6 +23,7 @@ use tokio::sync::Notify;
 use tracing::error;
 
 use super::clock::Clock;
+use super::connections::Connections;
 use super::current::View;
 use super::metrics::{MEDIA_TYPE, Metrics};
 use super::rejections::Rejections;
@@ -60,6 +62,15 @@ pub struct Terms {
     pub room: Room,
 }
 
+/// A person, a script, a probe.
+const CONNECTIONS: Connections = Connections {
+    workers: 1,
+    most: 1024,
+    header_timeout: Duration::from_secs(5),
+    keep_alive: Duration::from_secs(5),
+    drain_timeout: Duration::from_secs(1),
+};
+
 /// Who is on the other end of the socket.
 #[derive(Clone, Copy)]
 struct Uid(u32);
@@ -67,9 +78,11 @@ struct Uid(u32);
 /// Serves the read-only side.
 pub fn serve(admin: &Admin, listener: std::net::TcpListener) -> std::io::Result<Server> {
     let (admin, terms) = (admin.clone(), admin.terms.clone());
-    let server = HttpServer::new(move || {
+    let tls = terms.now().certificate.is_some().then(|| tls::acceptor(move || terms.now().certificate.clone()));
+    let tls = tls.transpose().map_err(std::io::Error::other)?;
+    Connections { most: 64, ..CONNECTIONS }.on_tcp(listener, tls, move |config| {
         let checked = Checked { terms: admin.terms.clone() };
-        App::new()
+        config
             .app_data(Data::new(admin.clone()))
             .service(web::scope("").guard(checked).configure(reads).default_service(web::to(|| async { not_found() })))
             .default_service(web::to(|| async {
@@ -77,32 +90,24 @@ pub fn serve(admin: &Admin, listener: std::net::TcpListener) -> std::io::Result<
                     "error": "forbidden",
                     "message": "the Host header names no address of this listener, or the token is missing",
                 }))
-            }))
-    });
-    let server = server.workers(1).max_connections(64).disable_signals().shutdown_timeout(1);
-    if terms.now().certificate.is_none() {
-        return Ok(server.listen(listener)?.run());
-    }
-    let acceptor = tls::acceptor(move || terms.now().certificate.clone()).map_err(std::io::Error::other)?;
-    Ok(server.listen_rustls_0_23(listener, acceptor)?.run())
+            }));
+    })
 }
 
 /// Serves the socket, which only its owner can open.
 pub fn serve_socket(admin: &Admin, listener: UnixListener) -> std::io::Result<Server> {
     let admin = admin.clone();
-    let server = HttpServer::new(move || {
-        App::new()
+    CONNECTIONS.on_socket(listener, remember_uid, move |config| {
+        config
             .app_data(Data::new(admin.clone()))
             .configure(reads)
             .configure(acts::acts)
-            .default_service(web::to(|| async { not_found() }))
-    });
-    Ok(server.on_connect(remember_uid).workers(1).disable_signals().shutdown_timeout(1).listen_uds(listener)?.run())
+            .default_service(web::to(|| async { not_found() }));
+    })
 }
 
-fn remember_uid(connection: &dyn Any, data: &mut Extensions) {
-    let stream = connection.downcast_ref::<actix_web::rt::net::UnixStream>();
-    if let Some(peer) = stream.and_then(|stream| stream.peer_cred().ok()) {
+fn remember_uid(stream: &UnixStream, data: &mut Extensions) {
+    if let Ok(peer) = stream.peer_cred() {
         data.insert(Uid(peer.uid()));
     }
 }

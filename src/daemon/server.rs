@@ -8,7 +8,7 @@ use actix_web::dev::Server;
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, RETRY_AFTER};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use rustls::sign::CertifiedKey;
 use scanrelay::extract::{Intake as Gate, Webhook};
 use scanrelay::{Delivery, Event, Receiver};
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
+use super::connections::Connections;
 use super::current::View;
 use super::job::plan::Plan;
 use super::metrics::{self, Metrics, Result as Became};
@@ -108,21 +109,16 @@ pub fn serve(front: &Front, listener: std::net::TcpListener) -> std::io::Result<
     let limits = front.limits;
     let terms = front.terms.clone();
     let front = front.clone();
-    let server = HttpServer::new(move || App::new().configure(routes(&front)))
-        .workers(2)
-        .max_connections(limits.max_connections / 2)
-        .client_request_timeout(limits.header_timeout)
-        .keep_alive(limits.keep_alive)
-        .disable_signals()
-        .shutdown_timeout(limits.drain_timeout.as_secs().max(1))
-        // A handshake is a connection like another: it has its time, and no bound of its own.
-        .tls_handshake_timeout(limits.header_timeout)
-        .max_connection_rate(limits.max_connections);
-    if terms.now().certificate.is_none() {
-        return Ok(server.listen(listener)?.run());
-    }
-    let acceptor = tls::acceptor(move || terms.now().certificate.clone()).map_err(std::io::Error::other)?;
-    Ok(server.listen_rustls_0_23(listener, acceptor)?.run())
+    let tls = terms.now().certificate.is_some().then(|| tls::acceptor(move || terms.now().certificate.clone()));
+    let tls = tls.transpose().map_err(std::io::Error::other)?;
+    let connections = Connections {
+        workers: 2,
+        most: limits.max_connections / 2,
+        header_timeout: limits.header_timeout,
+        keep_alive: limits.keep_alive,
+        drain_timeout: limits.drain_timeout,
+    };
+    connections.on_tcp(listener, tls, move |config| routes(&front)(config))
 }
 
 /// One service for all paths, since there are three: matching them as patterns takes longer than reading a body. Which

@@ -1,7 +1,5 @@
 //! Both sides on real sockets.
 
-use std::time::Duration;
-
 use reqwest::{Client, Method};
 use scanrelay::registry::{Registry, Verta};
 use scanrelay::{Caller, Delivery, Receiver, Scheme, Timestamp, Verifier};
