@@ -177,11 +177,16 @@ impl World {
         Place { world: self, of: of.to_owned(), lane: None }
     }
 
-    /// A job that was cancelled by hand may not have heard of it yet.
+    /// A job that was cancelled by hand may not have heard of it yet, whether it is in the lane or about to begin: it
+    /// takes no other's place.
     fn lane(&self, lane: &str, job: i64) -> Place<'_> {
-        let before = self.memory().lanes.insert(lane.to_owned(), job);
-        let alone = before.is_none_or(|before| self.memory().cancelled.contains(&before));
-        assert!(alone, "two at a time in {lane}: {before:?} and {job}");
+        let mut memory = self.memory();
+        let other = memory.lanes.get(lane).copied().filter(|other| !memory.cancelled.contains(other));
+        if let Some(other) = other {
+            assert!(memory.cancelled.contains(&job), "two at a time in {lane}: {other} and {job}");
+        } else {
+            memory.lanes.insert(lane.to_owned(), job);
+        }
         Place { world: self, of: lane.to_owned(), lane: Some(job) }
     }
 
@@ -333,4 +338,18 @@ impl Effects for World {
         }
         if weather == Weather::Mute { gone("no answer in time").into() } else { outcome.into() }
     }
+}
+
+#[test]
+fn who_was_cancelled_before_it_began_takes_no_lane() {
+    let world = World::new(1);
+    let holder = |lane: &str| world.memory().lanes.get(lane).copied();
+    world.cancels(1);
+    let next = world.lane("model", 2);
+    let late = world.lane("model", 1);
+    assert_eq!(holder("model"), Some(2), "the one that was cancelled comes late");
+    drop(late);
+    assert_eq!(holder("model"), Some(2), "and leaves the lane as it was");
+    drop(next);
+    assert_eq!(holder("model"), None);
 }
