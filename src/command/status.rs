@@ -7,7 +7,7 @@ use scanrelay::plugin::printable;
 use super::admin_client::Access;
 use super::output::{ago, cell, json, line, print, state, table};
 use super::{Failure, Outcome};
-use crate::daemon::{ALL, Clock, Status};
+use crate::daemon::{ALL, Clock};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -63,18 +63,19 @@ pub async fn run(arguments: &Arguments, access: &Access) -> Outcome {
 }
 
 pub async fn pause(queue: Queue, access: &Access) -> Outcome {
-    let name = named(queue.name, &access.status().await?)?;
+    let name = named(queue.name, access).await?;
     line(&access.pause(&name, queue.reason).await?)
 }
 
 pub async fn resume(queue: Queue, access: &Access) -> Outcome {
-    let name = named(queue.name, &access.status().await?)?;
+    let name = named(queue.name, access).await?;
     line(&access.resume(&name, queue.reason).await?)
 }
 
-/// The queue of that name.
-fn named(name: Option<String>, status: &Status) -> Result<String, Failure> {
+/// The queue of that name. Which there are is asked only where one is named: a full store takes its time to say.
+async fn named(name: Option<String>, access: &Access) -> Result<String, Failure> {
     let Some(name) = name else { return Ok(ALL.to_owned()) };
+    let status = access.status().await?;
     let whole = [name.clone(), format!("plugin:{name}"), format!("registry:{name}")];
     let known = status.queues.iter().map(|row| &row.queue).chain(status.paused.iter().map(|row| &row.queue));
     let mut found: Vec<&String> = known.filter(|queue| whole.contains(queue)).collect();

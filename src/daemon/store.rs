@@ -210,14 +210,23 @@ impl Store {
         self.write(|_| Ok(())).await
     }
 
-    /// Looks at the file, in which the jobs of all that has come are made.
+    /// Looks at the file as it is.
     async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.unfolded().await;
         self.reader.read(work).await
+    }
+
+    /// Looks at it when the jobs of all that has come are made.
+    async fn read_unfolded<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.unfolded().await;
+        self.read(work).await
     }
 }
 

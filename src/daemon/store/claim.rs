@@ -68,13 +68,12 @@ impl Store {
     /// Every queue that has a job which has not ended.
     pub async fn queues(&self) -> Result<Vec<String>, StoreError> {
         // Those of jobs that are yet to be made are heard of by who claims.
-        self.reader
-            .read(|connection| {
-                let query = "select distinct queue from job where state in ('due', 'waiting', 'held')";
-                let queues = connection.prepare(query)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-                Ok(queues)
-            })
-            .await
+        self.read(|connection| {
+            let query = "select distinct queue from job where state in ('due', 'waiting', 'held')";
+            let queues = connection.prepare(query)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            Ok(queues)
+        })
+        .await
     }
 }
 

@@ -39,7 +39,7 @@ const DEAD: &str = "select job.queue, 'dead', count(*), null from job indexed by
 
 impl Store {
     pub async fn depths(&self) -> Result<Depths, StoreError> {
-        self.read(|connection| {
+        self.read_unfolded(|connection| {
             // One moment for all four.
             let moment = connection.unchecked_transaction()?;
             let mut depths = Depths::new();

@@ -91,7 +91,7 @@ pub struct VerdictRow {
 
 impl Store {
     pub async fn deliveries(&self, filter: Filter) -> Result<Vec<DeliveryRow>, StoreError> {
-        self.read(move |connection| {
+        self.read_unfolded(move |connection| {
             let query = "select * from delivery where (?1 is null or state = ?1) and (?2 is null or registry = ?2)
                             and (?3 is null or id < ?3) order by id desc limit ?4";
             rows(connection, query, params![filter.state, filter.registry, filter.before, filter.rows()], delivery)
@@ -100,14 +100,14 @@ impl Store {
     }
 
     pub async fn delivery(&self, id: i64) -> Result<Option<DeliveryRow>, StoreError> {
-        self.read(move |connection| {
+        self.read_unfolded(move |connection| {
             Ok(rows(connection, "select * from delivery where id = ?1", params![id], delivery)?.pop())
         })
         .await
     }
 
     pub async fn jobs(&self, filter: Filter) -> Result<Vec<JobRow>, StoreError> {
-        self.read(move |connection| {
+        self.read_unfolded(move |connection| {
             let query = format!(
                 "{JOBS} where (?1 is null or shown_state = ?1) and (?2 is null or delivery = ?2)
                     and (?3 is null or id < ?3) order by id desc limit ?4"
@@ -118,8 +118,10 @@ impl Store {
     }
 
     pub async fn job(&self, id: i64) -> Result<Option<JobRow>, StoreError> {
-        self.read(move |connection| Ok(rows(connection, &format!("{JOBS} where id = ?1"), params![id], job)?.pop()))
-            .await
+        self.read_unfolded(move |connection| {
+            Ok(rows(connection, &format!("{JOBS} where id = ?1"), params![id], job)?.pop())
+        })
+        .await
     }
 
     pub async fn attempts(&self, job: i64) -> Result<Vec<AttemptRow>, StoreError> {

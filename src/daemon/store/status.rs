@@ -53,7 +53,7 @@ impl Store {
     /// How things stand, with a row for each of these queues and for every other one that has work.
     pub async fn status(&self, queues: Vec<String>) -> Result<Status, StoreError> {
         let paused = self.paused().await?;
-        self.read(move |connection| {
+        self.read_unfolded(move |connection| {
             let (open, oldest): (u32, Option<i64>) = connection
                 .prepare_cached(
                     "select count(*), (select received_at from delivery where ended_at is null order by id limit 1)

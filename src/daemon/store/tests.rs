@@ -122,7 +122,10 @@ impl Bench {
 
     /// One number that a query counts.
     async fn count(&self, query: &'static str) -> i64 {
-        self.store.read(move |connection| Ok(connection.query_row(query, [], |row| row.get(0))?)).await.unwrap()
+        self.store
+            .read_unfolded(move |connection| Ok(connection.query_row(query, [], |row| row.get(0))?))
+            .await
+            .unwrap()
     }
 }
 
