@@ -77,6 +77,7 @@ const DAEMON: &[Room] = &[
     // A pointer, to whatever it is.
     room("current", &[], PURE),
     room("running", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
+    room("wake", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("verdict", &[], PURE),
     room("trace", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     // Addresses are numbers.
@@ -119,7 +120,7 @@ const DAEMON: &[Room] = &[
     room("metrics", &["job", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::net"]),
     room(
         "worker",
-        &["clock", "current", "effects", "job", "metrics", "running", "store", "trace"],
+        &["clock", "current", "effects", "job", "metrics", "running", "store", "trace", "wake"],
         &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"],
     ),
     // One plugin once, without a registry.
@@ -133,19 +134,19 @@ const DAEMON: &[Room] = &[
     room("connections", &[], &[HTTP, SQL, PROCESS, CHILD, "std::fs"]),
     room(
         "server",
-        &["clock", "connections", "current", "job", "metrics", "rejections", "store", "tls", "trace"],
+        &["clock", "connections", "current", "job", "metrics", "rejections", "store", "tls", "trace", "wake"],
         &[HTTP, SQL, PROCESS, CHILD, "std::fs"],
     ),
     room(
         "admin",
-        &["clock", "connections", "current", "metrics", "rejections", "running", "server", "store", "tls"],
+        &["clock", "connections", "current", "metrics", "rejections", "running", "server", "store", "tls", "wake"],
         &[HTTP, SQL, PROCESS, CHILD],
     ),
     room("retention", &["clock", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("descriptors", &[], &["tokio", HTTP, WEB, SQL, CHILD, "std::fs", "std::net"]),
     room("listeners", &["config"], &[HTTP, WEB, SQL, PROCESS, CHILD]),
     // Words to systemd, and what they rest on.
-    room("service", &["running", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
+    room("service", &["running", "store", "wake"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     // From the settings to what each room works by.
     room(
         "snapshot",
@@ -167,7 +168,7 @@ const DAEMON: &[Room] = &[
     ),
     room(
         "reload",
-        &["clock", "config", "current", "retention", "service", "snapshot", "store"],
+        &["clock", "config", "current", "retention", "service", "snapshot", "store", "wake"],
         &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"],
     ),
     // Joins all of it, and does none of it.
@@ -190,6 +191,7 @@ const DAEMON: &[Room] = &[
             "snapshot",
             "store",
             "trace",
+            "wake",
             "worker",
             "daemon",
         ],

@@ -332,7 +332,7 @@ async fn a_damaged_file_is_refused_or_told_and_a_backup_takes_its_place() {
     }
 
     // A page that is read only later: told at use, by the check too, and by no means a new file.
-    overwrite(&site, (root_page(&site, "job_lane") - 1) * 8192, 8192);
+    overwrite(&site, (root_page(&site, "delivery_open") - 1) * 8192, 8192);
     let daemon = Daemon::start(&site);
     assert_eq!(work.send(&daemon, 10).await, (503, "store_failed".to_owned()));
     says(&daemon, "it is damaged; stop scanrelay, and see scanrelay store check").await;
