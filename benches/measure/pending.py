@@ -46,11 +46,14 @@ def fill(place, registry, folder, number):
 
 def accepting(place, registry, folder, count):
     """Seconds of processor time for so many, beside what is pending already."""
-    requests = Requests(folder, count)
+    first, requests = Requests(folder, 1), Requests(folder, count)
     with servers.Scanrelay(place, registry.address, WIDTH) as server:
+        # The start is over when one has been taken in.
+        send(server, first, 1, 1)
         before = server.cpu()
         send(server, requests, count, 64)
         spent = server.cpu() - before
+    first.drop()
     requests.drop()
     return spent
 

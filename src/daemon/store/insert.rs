@@ -10,7 +10,7 @@ use super::batch::Batch;
 use super::room::{Look, Room};
 use super::seen::Key;
 use super::statement::Statements as _;
-use super::{Store, StoreError, lane, unfold};
+use super::{Store, StoreError, lane};
 use crate::daemon::job::State;
 use crate::daemon::job::plan::{NewJob, Plan};
 
@@ -42,7 +42,7 @@ pub struct Bounds {
 }
 
 impl Store {
-    /// Stores a delivery, or finds that it is stored already. Its first jobs are made when somebody looks ([`unfold`]).
+    /// Stores a delivery, or finds that it is stored already. Its first jobs are made when somebody looks ([`unfold`](super::unfold)).
     pub async fn insert(&self, intake: Intake, bounds: Bounds, now: Timestamp) -> Result<Inserted, StoreError> {
         let (prepared, look) = (Prepared::of(intake)?, Arc::clone(&self.look));
         self.recalled().await?;
@@ -114,7 +114,6 @@ impl Prepared {
         if self.planned.is_ok() {
             batch.memory().opened(&self.registry);
         }
-        unfold::keep_bounded(batch)?;
         Ok(Inserted::New(id))
     }
 

@@ -1,8 +1,8 @@
 //! What came is one row at first; its jobs are made afterwards, before anybody looks for them.
 //!
 //! Who sends waits for the row. The jobs are made in order of acceptance, many in one transaction, by whoever claims or reads
-//! next, and are as if they had been made when their delivery came. `unfolded_to` in `meta` is the last delivery whose jobs
-//! are made.
+//! next, and are as if they had been made when their delivery came. Never more are left to be made than may be pending.
+//! `unfolded_to` in `meta` is the last delivery whose jobs are made.
 
 use rusqlite::params;
 use scanrelay::{Event, Timestamp};
@@ -16,11 +16,7 @@ use crate::daemon::job::plan::{Plan, first_jobs};
 /// One transaction should not hold up the intake.
 pub(super) const STEP: u32 = 256;
 /// Where nothing of it could be run at once.
-pub(super) const FEW: u32 = 16;
-/// A burst may be as long; beyond that, each delivery that comes makes the jobs of older ones.
-const MOST: u64 = 65_536;
-/// More than comes in, so that it gets less.
-const BEYOND: u32 = 2;
+pub(super) const FEW: u32 = 4;
 
 impl Store {
     /// Makes the jobs of all that has come. On a full disk, for instance, they stay to be made.
@@ -56,11 +52,6 @@ pub(super) fn unfold(batch: &Batch<'_>, most: u32) -> Result<(), StoreError> {
     batch.statement("update meta set value = ?1 where key = 'unfolded_to'")?.execute([to.to_string()])?;
     batch.memory().unfolded(to);
     Ok(())
-}
-
-/// Keeps a burst from growing without end.
-pub(super) fn keep_bounded(batch: &Batch<'_>) -> Result<(), StoreError> {
-    if batch.memory().folded() < MOST { Ok(()) } else { unfold(batch, BEYOND) }
 }
 
 /// A delivery without its jobs.

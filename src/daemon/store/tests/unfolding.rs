@@ -50,9 +50,9 @@ async fn a_claim_makes_a_step_of_them_and_says_that_there_are_more() {
         (jobs.len(), more, folded(&bench.path()))
     };
     assert_eq!(claim(1).await, (1, false, 344), "a step of 256");
-    assert_eq!(claim(1).await, (1, false, 328), "16, since nobody could start more");
-    assert_eq!(claim(600).await, (526, true, 72), "what was there, and another step");
-    assert_eq!(claim(600).await, (72, false, 0));
+    assert_eq!(claim(1).await, (1, false, 340), "4, since nobody could start more");
+    assert_eq!(claim(600).await, (514, true, 84), "what was there, and another step");
+    assert_eq!(claim(600).await, (84, false, 0));
 }
 
 #[tokio::test]
