@@ -3,7 +3,7 @@
 use std::cell::{RefCell, RefMut};
 use std::ops::Deref;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ffi};
 use tokio::sync::oneshot;
 
 use super::StoreError;
@@ -104,9 +104,9 @@ pub(super) fn transact(
             return Ok(());
         }
         begin(connection)?;
-        for member in &mut members {
-            fenced(&batch, member.as_mut())?;
-        }
+        // Whatever breaks here breaks it for all: a savepoint outside of a transaction would commit its member alone.
+        let fenced = members.iter_mut().try_for_each(|member| fenced(&batch, member.as_mut()));
+        fenced.inspect_err(|_| rollback(&batch))?;
         finish(&batch, members.len())
     });
     let committed = committed.map_err(|error| error.to_string());
@@ -145,15 +145,17 @@ fn rollback(batch: &Batch<'_>) {
 
 fn fenced(batch: &Batch<'_>, member: &mut dyn Member) -> Result<(), rusqlite::Error> {
     let before = batch.memory().mark();
-    // It fails where the transaction was rolled back, by a full disk for instance: then there is nothing to commit either.
-    let fence = batch.execute_batch("savepoint member");
+    batch.execute_batch("savepoint member")?;
     if member.run(batch) {
-        return fence.and_then(|()| batch.execute_batch("release member"));
+        return batch.execute_batch("release member");
     }
     batch.memory().forget_since(before);
-    if fence.is_ok() && !batch.is_autocommit() {
-        batch.execute_batch("rollback to member; release member")
-    } else {
-        Ok(())
+    if batch.is_autocommit() {
+        // By SQLite itself, on a full disk for instance.
+        return Err(rusqlite::Error::SqliteFailure(
+            ffi::Error::new(ffi::SQLITE_ABORT_ROLLBACK),
+            Some("the transaction was rolled back".to_owned()),
+        ));
     }
+    batch.execute_batch("rollback to member; release member")
 }

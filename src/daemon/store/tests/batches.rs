@@ -121,6 +121,32 @@ async fn nobody_is_told_yes_when_the_commit_fails() {
     assert_eq!(notes(&bench).await, ["note 2"]);
 }
 
+/// SQLite rolls a whole transaction back when the disk is full, in the middle of a member.
+#[tokio::test]
+async fn nothing_of_a_batch_that_the_disk_is_too_full_for_is_kept_and_all_of_it_can_come_again() {
+    let bench = Bench::new().await;
+    let plan = plan(&["alpha"], &[]);
+    bench.accept(scan("a", "1"), &plan).await;
+    bench.store.may_grow(false).await.unwrap();
+    let large = json!({ "padding": "x".repeat(1 << 20), "event_type": "REQUEST_SCAN", "event_uuid": "large" });
+    let body = scan("b", "2");
+    let held = Held::hold(&bench.store).await;
+    let intake = |body| Intake { delivery: delivery("verta", body), plan: Ok(plan.clone()) };
+    let (first, second, ()) = tokio::join!(
+        bench.store.insert(intake(&large), BOUNDS, NOW),
+        bench.store.insert(intake(&body), BOUNDS, NOW),
+        held.let_go(),
+    );
+    for failed in [first, second] {
+        assert!(matches!(failed, Err(StoreError::Commit(_))), "{failed:?}");
+    }
+    bench.store.may_grow(true).await.unwrap();
+    assert_eq!(bench.count("select count(*) from delivery").await, 1);
+    assert_eq!(bench.accept(large, &plan).await, 2);
+    assert_eq!(bench.accept(body, &plan).await, 3);
+    assert_eq!(bench.claim_at("plugin:alpha", 9, NOW).await.jobs.len(), 3);
+}
+
 #[tokio::test]
 async fn nobody_is_told_yes_when_the_disk_refuses_and_nothing_more_is_written() {
     let folder = tempfile::tempdir().unwrap();
