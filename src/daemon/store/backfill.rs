@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -61,7 +61,12 @@ impl Backfill {
     /// Copies what there is beside the writer, again and again, since each time there is less of it; what is left at last,
     /// while `writer` is held, whatever it is. What fails is tried again when the log has grown: nothing is lost meanwhile.
     pub(super) fn run<W>(&self, writer: impl FnOnce() -> W) -> Result<(), rusqlite::Error> {
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = match self.connection.try_lock() {
+            Ok(connection) => connection,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Somebody is at it.
+            Err(TryLockError::WouldBlock) => return Ok(()),
+        };
         for _ in 0..MOST {
             let copied = copy(&connection)?;
             if self.log.load(Relaxed).saturating_sub(copied) <= FEW {

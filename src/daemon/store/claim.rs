@@ -77,6 +77,9 @@ impl Store {
     }
 }
 
+/// After this long some more jobs are made where nothing else happens.
+const UNFOLD_AGAIN: Duration = Duration::from_secs(1);
+
 /// What is due first, up to so many.
 const DUE: &str = "\
     select job.id, job.delivery, job.phase, job.name, job.queue, job.token, job.attempts, job.deferrals, job.run_id,
@@ -132,7 +135,11 @@ impl Round<'_> {
                 .query_row(params![want.queue, self.now.as_millis()], |row| row.get(0))?;
             next = next.into_iter().chain(due).min();
         }
-        Ok(next.map(Timestamp::from_millis))
+        let next = next.map(Timestamp::from_millis);
+        // Among what has no jobs yet there may be one for a registry, while all runs are taken for long.
+        let soon = (batch.memory().folded() > 0 && self.wants.iter().any(|want| self.slots(want) > 0))
+            .then(|| self.now.after(UNFOLD_AGAIN));
+        Ok(next.into_iter().chain(soon).min())
     }
 
     fn claim_queue(&self, batch: &Batch<'_>, want: &Want, slots: u32) -> Result<Vec<Job>, StoreError> {

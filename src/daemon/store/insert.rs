@@ -11,8 +11,8 @@ use super::room::{Look, Room};
 use super::seen::Key;
 use super::statement::Statements as _;
 use super::{Store, StoreError, lane};
-use crate::daemon::job::State;
 use crate::daemon::job::plan::{NewJob, Plan};
+use crate::daemon::job::{Phase, State};
 
 /// A delivery with what its route asks for; without a route, why.
 #[derive(Debug)]
@@ -172,6 +172,10 @@ pub(super) fn insert_job(
         None => State::Due,
     };
     let earlier = if round > 1 { earlier(batch, delivery, job)? } else { Earlier::default() };
+    let run_id = match (job.phase, earlier.run_id) {
+        (Phase::Run, None) => Some(run_id(batch, delivery, round, &job.name)?),
+        (_, earlier) => earlier,
+    };
     batch
         .statement(
             "insert into job (delivery, round, phase, name, queue, lane, state, due_at, created_at, tell, run_id, checkpoint)
@@ -188,7 +192,7 @@ pub(super) fn insert_job(
             since.min(now).after(job.after).as_millis(),
             now.as_millis(),
             job.tell.as_ref().map(serde_json::to_string).transpose()?,
-            earlier.run_id,
+            run_id,
             earlier.checkpoint,
         ])?;
     let id = batch.last_insert_rowid();
@@ -198,6 +202,18 @@ pub(super) fn insert_job(
         lane::move_up(batch, name, delivery, now)?;
     }
     Ok(id)
+}
+
+/// A run is called after its delivery, which was on disk before it was answered: after a power cut, which may give a job's
+/// number to another one, no other run has its id.
+fn run_id(batch: &Batch<'_>, delivery: i64, round: i64, plugin: &str) -> Result<String, StoreError> {
+    let fresh: i64 = match round {
+        1 => 1,
+        _ => batch
+            .statement("select fresh_round from delivery where id = ?1")?
+            .query_row([delivery], |row| row.get(0))?,
+    };
+    Ok(format!("{}-{delivery}-{fresh}-{plugin}", batch.memory().store_id()))
 }
 
 /// What a run of an earlier round left to this one.

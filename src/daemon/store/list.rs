@@ -138,8 +138,9 @@ impl Store {
         .await
     }
 
-    /// Whether the file takes writes.
+    /// Whether the file takes writes, and deliveries.
     pub async fn is_writable(&self) -> Result<(), StoreError> {
+        self.can_recall()?;
         self.write(|connection| {
             let written = connection.execute("insert or replace into meta values ('checked', '')", [])?;
             debug_assert_eq!(written, 1);

@@ -20,6 +20,8 @@ pub(super) type Fingerprint = u64;
 
 #[derive(Default)]
 pub(super) struct Memory {
+    /// The store's, which begins the ids of its runs.
+    store_id: Arc<str>,
     open: BTreeMap<String, Count>,
     open_in_all: u32,
     seen: Seen,
@@ -59,7 +61,9 @@ enum Undo {
 impl Memory {
     /// Reads all of it but the keys from the file, of which some jobs were being worked on when the last daemon died.
     pub(super) fn load(connection: &Connection, suspects: BTreeSet<i64>) -> Result<Self, rusqlite::Error> {
-        let mut memory = Self { suspects, ..Self::default() };
+        let store_id: String =
+            connection.query_row("select value from meta where key = 'store_id'", [], |row| row.get(0))?;
+        let mut memory = Self { store_id: store_id.into(), suspects, ..Self::default() };
         let mut statement = connection.prepare("select registry, open from pending")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -73,6 +77,10 @@ impl Memory {
         memory.unfolded_to = connection.query_row(unfolded_to, [], |row| row.get(0))?;
         memory.counts.set_folded(memory.folded());
         Ok(memory)
+    }
+
+    pub(super) fn store_id(&self) -> Arc<str> {
+        Arc::clone(&self.store_id)
     }
 
     /// Open deliveries of all registries, and of this one.

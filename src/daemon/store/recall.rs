@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::batch::Until;
 use super::memory::{Seen, fingerprint};
 use super::open::read_only;
 use super::writer::Writer;
@@ -52,21 +51,27 @@ impl Store {
         }
         let mut state = self.recall.state.clone();
         let state = state.wait_for(|state| !matches!(state, State::Reading)).await.map_err(|_| StoreError::Closed)?;
-        match &*state {
-            State::Failed(cause) => Err(StoreError::Refused(cause.clone())),
-            _ => Ok(()),
-        }
+        failure(&state)
+    }
+
+    /// An error when they never will be.
+    pub(super) fn can_recall(&self) -> Result<(), StoreError> {
+        failure(&self.recall.state.borrow())
+    }
+}
+
+fn failure(state: &State) -> Result<(), StoreError> {
+    match state {
+        State::Failed(cause) => Err(StoreError::Refused(cause.clone())),
+        State::Reading | State::Known => Ok(()),
     }
 }
 
 async fn recall(path: PathBuf, writer: &Writer) -> Result<(), StoreError> {
     let read = move || Ok::<_, StoreError>(seen(&read_only(&path)?)?);
-    let mut seen = tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Closed)??;
-    let keep = move |batch: &super::Batch<'_>| {
-        batch.memory().recall(std::mem::take(&mut seen));
-        Ok(())
-    };
-    writer.write(Until::Committed, keep).await
+    let seen = tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Closed)??;
+    let writer = writer.clone();
+    tokio::task::spawn_blocking(move || writer.recall(seen)).await.map_err(|_| StoreError::Closed)
 }
 
 /// Whether there are few enough to read them at once.

@@ -49,6 +49,8 @@ impl Store {
         now: Timestamp,
         route: impl Fn(&Event) -> Result<Plan, String> + Send + 'static,
     ) -> Result<Replayed, StoreError> {
+        // Those that came before it have their places in the lanes.
+        self.unfolded().await;
         self.write(move |connection| {
             let replayed = replay(connection, delivery, keep, now, &route)?;
             if let Replayed::Round(_) = replayed {

@@ -56,6 +56,7 @@ impl Store {
     /// Opens a new round of a dead job's delivery: what ended well keeps its outcome, the rest is done again, and the
     /// registry is told again.
     pub async fn retry(&self, job: i64, by: By, now: Timestamp) -> Result<Retried, StoreError> {
+        self.unfolded().await;
         self.write(move |connection| retry(connection, job, &by, now)).await
     }
 
@@ -67,6 +68,7 @@ impl Store {
         by: By,
         now: Timestamp,
     ) -> Result<Vec<(i64, Retried)>, StoreError> {
+        self.unfolded().await;
         self.write(move |connection| {
             let dead = dead(connection, since)?;
             dead.into_iter().map(|job| Ok((job, retry(connection, job, &by, now)?))).collect()

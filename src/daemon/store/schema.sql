@@ -48,7 +48,7 @@ create table job (
     deferrals     integer not null default 0,
     created_at    integer not null,
     ended_at      integer,
-    run_id        text,                         -- of an earlier round; null: store id and job id
+    run_id        text,                         -- of a run; null in what came before version 3: store id and job id
     checkpoint    text,
     tell          text,                         -- what progress and reports tell, JSON
     outcome       text,                         -- how it ended, JSON

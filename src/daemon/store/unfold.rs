@@ -19,9 +19,10 @@ pub(super) const STEP: u32 = 256;
 pub(super) const FEW: u32 = 4;
 
 impl Store {
-    /// Makes the jobs of all that has come. On a full disk, for instance, they stay to be made.
+    /// Makes the jobs of all that has come by now. On a full disk, for instance, they stay to be made.
     pub(super) async fn unfolded(&self) {
-        while self.counts.folded() > 0 {
+        // What comes meanwhile is not waited for: it may come faster.
+        for _ in 0..self.counts.folded().div_ceil(u64::from(STEP)) {
             if self.commit(|batch| unfold(batch, STEP)).await.is_err() {
                 return;
             }

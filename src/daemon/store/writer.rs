@@ -4,15 +4,16 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tracing::error;
 
 use super::StoreError;
 use super::backfill::Backfill;
 use super::batch::{Asked, Batch, Member, Until, transact};
 use super::log::Log;
-use super::memory::Memory;
+use super::memory::{Memory, Seen};
 
 #[derive(Clone)]
 pub(super) struct Writer {
@@ -88,6 +89,11 @@ impl Writer {
         }
     }
 
+    /// The keys of what has come before the start.
+    pub(super) fn recall(&self, seen: Seen) {
+        self.shared.file().memory.recall(seen);
+    }
+
     /// Has the connection to itself, outside of any transaction. What is to be written meanwhile waits.
     pub(super) async fn alone<T, F>(&self, work: F) -> Result<T, StoreError>
     where
@@ -146,7 +152,9 @@ impl Shared {
         if self.backfill.is_due() {
             let shared = Arc::clone(self);
             self.runtime.spawn_blocking(move || {
-                let _ = shared.backfill.run(|| shared.file());
+                if let Err(error) = shared.backfill.run(|| shared.file()) {
+                    shared.not_backfilled(&error);
+                }
             });
         }
         self.queue().drained(committed)
@@ -175,6 +183,15 @@ impl Shared {
             member.answer(flushed.clone());
         }
         next
+    }
+
+    /// A log that is not copied grows. Where the disk itself failed, what it holds of the file is not known any more.
+    fn not_backfilled(&self, error: &rusqlite::Error) {
+        error!(%error, "the write-ahead log could not be copied into the store");
+        if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
+            let cause = format!("the disk failed: {error}; look after it, then restart scanrelay");
+            self.queue().broken.get_or_insert(cause);
+        }
     }
 
     fn file(&self) -> MutexGuard<'_, Written> {

@@ -26,10 +26,23 @@ const RENEW: &str = "stop scanrelay, export the store, move the file away, and i
 /// Of one invariant, only the first are told.
 const MOST: usize = 20;
 
-const INVARIANTS: [Invariant; 11] = [
+const INVARIANTS: [Invariant; 13] = [
     Invariant {
         query: "select 'the store' where not exists (select 1 from meta where key = 'store_id' and value <> '')",
         fault: "it has no id",
+        cure: RESTORE,
+    },
+    Invariant {
+        query: "select 'the store' where not exists (
+                  select 1 from meta where key = 'unfolded_to'
+                     and cast(value as integer) between 0 and (select coalesce(max(id), 0) from delivery))",
+        fault: "it does not say which deliveries have their jobs",
+        cure: RESTORE,
+    },
+    Invariant {
+        query: "select 'delivery ' || delivery from job
+                 where round = 1 and delivery > (select cast(value as integer) from meta where key = 'unfolded_to')",
+        fault: "it has jobs, and the store says that they are yet to be made",
         cure: RESTORE,
     },
     Invariant {

@@ -49,7 +49,7 @@ async fn a_claimed_job_carries_what_it_needs() {
     let delivery = bench.accept(body.clone(), &plan(&["alpha"], &[])).await;
     let run = bench.claim("plugin:alpha").await;
     assert_eq!((run.delivery, run.name.as_str(), run.queue.as_str()), (delivery, "alpha", "plugin:alpha"));
-    assert_eq!(run.run_id, format!("{}-{}", bench.store.id(), run.id));
+    assert_eq!(run.run_id, format!("{}-{}-1-alpha", bench.store.id(), run.delivery));
     assert_eq!(run.body, body.to_string());
     assert_eq!(run.event.raw.as_ref().unwrap().as_str(), body.to_string());
     assert_eq!(run.event.build.id.as_deref(), Some("5150"));
