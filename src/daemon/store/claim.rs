@@ -48,6 +48,7 @@ impl Store {
         let store = self.id.to_string();
         // After a power cut it is claimed again, and the run has the same id.
         self.commit(move |batch| {
+            batch.memory().at(now);
             let mut round = Round { wants: wants.clone(), runs, now, store: &store, jobs: Vec::new() };
             round.claim(batch)?;
             if batch.memory().folded() > 0 {

@@ -110,6 +110,7 @@ impl Prepared {
         }
         let id = self.insert_delivery(batch, known.conflict, now)?;
         self.key.remember(batch, &known, &self.registry, id, now)?;
+        batch.memory().at(now);
         batch.memory().came(id);
         if self.planned.is_ok() {
             batch.memory().opened(&self.registry);
@@ -198,6 +199,7 @@ pub(super) fn insert_job(
     let id = batch.last_insert_rowid();
     batch.memory().uses(&job.queue);
     if let Some(name) = lane {
+        let now = batch.memory().now().max(now);
         lane::make_room(batch, name, job.phase, id, now)?;
         lane::move_up(batch, name, delivery, now)?;
     }

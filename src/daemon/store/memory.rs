@@ -7,6 +7,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use rusqlite::{Connection, params};
+use scanrelay::Timestamp;
 use scanrelay::plugin::Verdict;
 
 use super::counts::Counts;
@@ -34,6 +35,8 @@ pub(super) struct Memory {
     /// The newest delivery, and the newest whose jobs are made.
     last_delivery: i64,
     unfolded_to: i64,
+    /// When something was last stored.
+    now: Timestamp,
     /// How to take back what the batch changed, oldest first.
     undo: Vec<Undo>,
     counts: Arc<Counts>,
@@ -106,6 +109,16 @@ impl Memory {
     pub(super) fn came(&mut self, delivery: i64) {
         self.undo.push(Undo::Came(self.last_delivery));
         self.last_delivery = delivery;
+    }
+
+    /// It is so late.
+    pub(super) fn at(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+    }
+
+    /// As late as it is known to be: what ends because jobs are made does so now, not when its delivery came.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// The newest delivery whose jobs are made.

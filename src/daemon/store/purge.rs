@@ -7,7 +7,7 @@ use scanrelay::Timestamp;
 
 use super::statement::Statements as _;
 use super::strip::{Part, strip};
-use super::{Store, StoreError, seen};
+use super::{Store, StoreError, seen, unfold};
 
 /// How long what has ended is kept. The ledger, the audit and the dedupe keys are not touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,9 +58,10 @@ const VERDICTS: u32 = 1000;
 impl Store {
     /// Removes one batch of what has been kept long enough.
     pub async fn purge(&self, retention: Retention, now: Timestamp) -> Result<Purged, StoreError> {
-        // Whose jobs are the newest is known when all are made.
-        self.unfolded().await;
         self.write(move |connection| {
+            connection.memory().at(now);
+            // The delivery whose jobs are the newest is kept: it is not the last one that ended while others wait for theirs.
+            unfold::unfold(connection, unfold::FEW)?;
             let mut purged = Purged::default();
             let mut more = seen::forget(connection, now)? > 0;
             let mut next: Option<i64> = None;

@@ -47,7 +47,8 @@ pub(super) fn unfold(batch: &Batch<'_>, most: u32) -> Result<(), StoreError> {
             insert_job(batch, *id, 1, job, *received_at, *received_at)?;
         }
         if jobs.is_empty() {
-            settle::follow(batch, *id, *received_at)?;
+            let now = batch.memory().now().max(*received_at);
+            settle::follow(batch, *id, now)?;
         }
     }
     batch.statement("update meta set value = ?1 where key = 'unfolded_to'")?.execute([to.to_string()])?;

@@ -104,3 +104,14 @@ async fn keys_that_are_many_are_read_beside_and_no_delivery_is_taken_twice_for_i
     let bench = bench.reopen().await;
     assert_eq!(bench.insert(delivery("verta", &body), &plan(&["alpha"], &[])).await, Inserted::Duplicate(id));
 }
+
+#[tokio::test]
+async fn retention_does_not_wait_for_a_burst() {
+    let bench = Bench::new().await;
+    for number in 0..10 {
+        bench.accept(scan(&format!("scan {number}"), &number.to_string()), &plan(&["alpha"], &[])).await;
+    }
+    let retention = Retention { done: LEASE, dead: LEASE, bodies: None, logs: None, verdicts: None };
+    bench.store.purge(retention, NOW).await.unwrap();
+    assert_eq!(folded(&bench.path()), 6);
+}
