@@ -196,3 +196,23 @@ async fn what_was_asked_for_is_stored_though_nobody_listens_any_more() {
     bench.store.write(|connection| note(connection, "note 2")).await.unwrap();
     assert_eq!(notes(&bench).await, ["note 1", "note 2"]);
 }
+
+/// SQLite's own copying is off: without ours the log would hold all of it for as long as the store is open.
+#[tokio::test]
+async fn the_log_is_copied_into_the_file_and_begins_anew() {
+    let bench = Bench::new().await;
+    let log = || std::fs::metadata(open::with_suffix(&bench.path(), "-wal")).unwrap().len();
+    let file = || std::fs::metadata(bench.path()).unwrap().len();
+    for number in 0..64 {
+        let write = bench.store.write(move |connection| {
+            connection.execute("insert into meta values (?1, zeroblob(1048576))", [number])?;
+            Ok(())
+        });
+        write.await.unwrap();
+    }
+    // It is done beside the writer, which is kept going until it is.
+    while file() < 32 << 20 {
+        bench.store.flushed().await.unwrap();
+    }
+    assert!(log() < 64 << 20, "the log is {} bytes long", log());
+}

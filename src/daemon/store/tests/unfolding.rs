@@ -115,3 +115,39 @@ async fn retention_does_not_wait_for_a_burst() {
     bench.store.purge(retention, NOW).await.unwrap();
     assert_eq!(folded(&bench.path()), 6);
 }
+
+#[tokio::test]
+async fn with_all_runs_taken_some_more_are_made_after_a_second() {
+    let bench = Bench::new().await;
+    for number in 0..9 {
+        bench.accept(scan(&format!("scan {number}"), &number.to_string()), &plan(&["alpha"], &[])).await;
+    }
+    let wants = || vec![want("plugin:alpha", 1), want("registry:verta", 1)];
+    let claimed = bench.store.claim(wants(), 0, NOW).await.unwrap();
+    assert_eq!((folded(&bench.path()), claimed.more), (5, false));
+    assert_eq!(claimed.next_due, Some(NOW.after(Duration::from_secs(1))));
+    for left in [1, 0] {
+        bench.store.claim(wants(), 0, NOW).await.unwrap();
+        assert_eq!(folded(&bench.path()), left);
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_says_it_wrongly_is_not_sound() {
+    let bench = Bench::new().await;
+    bench.accept(scan("a", "1"), &plan(&["alpha"], &[])).await;
+    bench.claim("plugin:alpha").await;
+    let faults = |change: &str| {
+        Connection::open(bench.path()).unwrap().execute_batch(change).unwrap();
+        let findings = Moment::open(&bench.path()).unwrap().check();
+        findings.into_iter().map(|finding| format!("{}: {}", finding.what, finding.fault)).collect::<Vec<_>>()
+    };
+    let says_nothing = ["the store: it does not say which deliveries have their jobs"];
+    assert_eq!(faults("update meta set value = '1' where key = 'unfolded_to'"), [""; 0]);
+    assert_eq!(faults("update meta set value = '2' where key = 'unfolded_to'"), says_nothing);
+    assert!(
+        faults("update meta set value = '0' where key = 'unfolded_to'")
+            .contains(&"delivery 1: it has jobs, and the store says that they are yet to be made".to_owned())
+    );
+    assert_eq!(faults("delete from meta where key = 'unfolded_to'"), says_nothing);
+}
