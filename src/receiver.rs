@@ -8,6 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::event::Payload;
+use crate::registry::Rules;
 use crate::{BodyError, Caller, Event, Registry, Timestamp, TraceParent, Verified, Verifier, VerifyError};
 
 /// Headers that are kept with a delivery. All others, and every signature and token, are forgotten.
@@ -37,6 +38,7 @@ const DAY: Duration = Duration::from_hours(24);
 pub struct Receiver {
     name: String,
     registry: Registry,
+    rules: Rules,
     verifier: Verifier,
 }
 
@@ -109,7 +111,13 @@ impl ReceiveError {
 impl Receiver {
     /// For the registry that the configuration calls `name`.
     pub fn new(name: impl Into<String>, registry: Registry, verifier: Verifier) -> Self {
-        Self { name: name.into(), registry, verifier }
+        Self { name: name.into(), registry, rules: Rules::default(), verifier }
+    }
+
+    /// Which changes are promotions and scan requests, for registries without events of their own for them.
+    #[must_use]
+    pub fn with_rules(self, rules: Rules) -> Self {
+        Self { rules, ..self }
     }
 
     /// The registry's configured name.
@@ -135,7 +143,7 @@ impl Receiver {
     /// [`EventKind::Other`](crate::EventKind::Other), not an error.
     pub fn verify_at(&self, caller: &Caller<'_>, body: Bytes, now: Timestamp) -> Result<Delivery, ReceiveError> {
         let verified = self.verifier.verify_at(caller, &body, now)?;
-        let mut event = self.registry.read(&self.name, caller, &body)?;
+        let mut event = self.rules.apply(self.registry.read(&self.name, caller, &body)?);
         let trace = trace(caller, self.verifier.scheme().header());
         event.raw = Some(Payload::of_checked(body.clone()));
         Ok(Delivery {

@@ -4,19 +4,36 @@
 //! was answered so far, and whoever has a network sends it. So a write-back can read before it writes, merge, and compare
 //! afterwards, and all of it can be tested without a socket.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
 
-use crate::event::Payload;
+use crate::event::{Change, Fact, Payload};
 use crate::plugin::{Status, Verdict};
 use crate::{BodyError, Caller, Event, EventKind, Secret};
 
 mod answer;
+pub mod comet;
+pub mod databricks;
+pub mod generic;
+pub mod github;
+pub mod huggingface;
+pub mod mlflow;
 mod object;
+mod rule;
 pub mod verta;
+pub mod wandb;
 
+pub use comet::Comet;
+pub use databricks::Databricks;
+pub use generic::Generic;
+pub use github::GitHub;
+pub use huggingface::HuggingFace;
+pub use mlflow::Mlflow;
+pub use rule::{Rule, Rules};
 pub use verta::Verta;
+pub use wandb::Wandb;
 
 /// A kind of registry with what it needs to know to be spoken to.
 ///
@@ -56,6 +73,20 @@ pub use verta::Verta;
 pub enum Registry {
     /// Verta.
     Verta(Verta),
+    /// Comet.
+    Comet(Comet),
+    /// MLflow.
+    Mlflow(Mlflow),
+    /// Databricks' workspace model registry.
+    Databricks(Databricks),
+    /// Hugging Face Hub.
+    HuggingFace(HuggingFace),
+    /// Weights & Biases.
+    Wandb(Wandb),
+    /// GitHub.
+    GitHub(GitHub),
+    /// Any other sender.
+    Generic(Generic),
 }
 
 /// What the registry is to be told.
@@ -104,6 +135,9 @@ pub struct Request {
     pub path: String,
     /// A JSON document, or nothing.
     pub body: Option<String>,
+    /// What is so of the registry when it was taken, as the registry itself will tell: the ledger knows our own changes by
+    /// it. Empty where a registry tells nobody of such changes.
+    pub writes: Vec<Fact>,
 }
 
 /// A request and its answer.
@@ -199,26 +233,56 @@ impl Registry {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Verta(_) => "verta",
+            Self::Comet(_) => "comet",
+            Self::Mlflow(_) => "mlflow",
+            Self::Databricks(_) => "databricks",
+            Self::HuggingFace(_) => "huggingface",
+            Self::Wandb(_) => "wandb",
+            Self::GitHub(_) => "github",
+            Self::Generic(_) => "generic",
         }
     }
 
     /// Reads a verified body. `None`: it is not a JSON object. What is an object and no event we know is
     /// [`EventKind::Other`].
-    pub fn parse(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Option<Event> {
+    pub fn parse(&self, name: &str, caller: &Caller<'_>, body: &[u8]) -> Option<Event> {
         if body.trim_ascii_start().first() != Some(&b'{') {
             return None;
         }
         let mut event = match self {
             Self::Verta(_) => verta::parse(name, body),
+            known => known.read(name, caller, body).map_or_else(|_| other(name, "unreadable"), |reading| reading.event),
         };
         event.raw = Payload::from_body(body);
         Some(event)
     }
 
     /// Checks and reads a verified body: the same event, without the payload.
-    pub(crate) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Result<Event, BodyError> {
+    pub(crate) fn read(&self, name: &str, caller: &Caller<'_>, body: &[u8]) -> Result<Reading, BodyError> {
         match self {
-            Self::Verta(_) => verta::read(name, body),
+            Self::Verta(_) => verta::read(name, body).map(Reading::of),
+            Self::Comet(comet) => comet.read(name, caller, body),
+            Self::Mlflow(mlflow) => mlflow.read(name, caller, body),
+            Self::Databricks(databricks) => databricks.read(name, caller, body),
+            Self::HuggingFace(hub) => hub.read(name, caller, body),
+            Self::Wandb(wandb) => wandb.read(name, caller, body),
+            Self::GitHub(github) => github.read(name, caller, body),
+            Self::Generic(generic) => generic.read(name, caller, body),
+        }
+    }
+
+    /// Whether the registry has to be asked before anything is done about the event, and not only before an action: where
+    /// a delivery says less than it seems to.
+    pub fn is_doubtful(&self, event: &Event) -> bool {
+        match self {
+            Self::Verta(_) => false,
+            Self::Comet(comet) => comet.is_doubtful(event),
+            Self::Mlflow(mlflow) => mlflow.is_doubtful(event),
+            Self::Databricks(databricks) => databricks.is_doubtful(event),
+            Self::HuggingFace(hub) => hub.is_doubtful(event),
+            Self::Wandb(wandb) => wandb.is_doubtful(event),
+            Self::GitHub(github) => github.is_doubtful(event),
+            Self::Generic(generic) => generic.is_doubtful(event),
         }
     }
 
@@ -228,6 +292,13 @@ impl Registry {
     pub fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
         match self {
             Self::Verta(verta) => verta.next(event, outcome, seen),
+            Self::Comet(comet) => comet.next(event, outcome, seen),
+            Self::Mlflow(mlflow) => mlflow.next(event, outcome, seen),
+            Self::Databricks(databricks) => databricks.next(event, outcome, seen),
+            Self::HuggingFace(hub) => hub.next(event, outcome, seen),
+            Self::Wandb(wandb) => wandb.next(event, outcome, seen),
+            Self::GitHub(github) => github.next(event, outcome, seen),
+            Self::Generic(generic) => generic.next(event, outcome, seen),
         }
     }
 
@@ -236,6 +307,13 @@ impl Registry {
     pub fn confirm(&self, event: &Event, seen: &[Exchange]) -> Step {
         match self {
             Self::Verta(_) => verta::confirm(event, seen),
+            Self::Comet(comet) => comet.confirm(event, seen),
+            Self::Mlflow(mlflow) => mlflow.confirm(event, seen),
+            Self::Databricks(databricks) => databricks.confirm(event, seen),
+            Self::HuggingFace(hub) => hub.confirm(event, seen),
+            Self::Wandb(wandb) => wandb.confirm(event, seen),
+            Self::GitHub(github) => github.confirm(event, seen),
+            Self::Generic(generic) => generic.confirm(event, seen),
         }
     }
 
@@ -245,13 +323,27 @@ impl Registry {
     pub fn artifacts(&self, event: &Event, seen: &[Exchange]) -> ArtifactStep {
         match self {
             Self::Verta(verta) => verta.artifacts(event, seen),
+            Self::Comet(comet) => comet.artifacts(event, seen),
+            Self::Mlflow(mlflow) => mlflow.artifacts(event, seen),
+            Self::Databricks(databricks) => databricks.artifacts(event, seen),
+            Self::HuggingFace(hub) => hub.artifacts(event, seen),
+            Self::Wandb(wandb) => wandb.artifacts(event, seen),
+            Self::GitHub(github) => github.artifacts(event, seen),
+            Self::Generic(generic) => generic.artifacts(event, seen),
         }
     }
 
     /// The headers that say who we are, for the configured origin only.
-    pub fn credentials(&self) -> Vec<(&'static str, Secret)> {
+    pub fn credentials(&self) -> Vec<(Cow<'static, str>, Secret)> {
         match self {
-            Self::Verta(verta) => verta.credentials(),
+            Self::Verta(verta) => verta.credentials().into_iter().map(|(name, value)| (name.into(), value)).collect(),
+            Self::Comet(comet) => comet.credentials(),
+            Self::Mlflow(mlflow) => mlflow.credentials(),
+            Self::Databricks(databricks) => databricks.credentials(),
+            Self::HuggingFace(hub) => hub.credentials(),
+            Self::Wandb(wandb) => wandb.credentials(),
+            Self::GitHub(github) => github.credentials(),
+            Self::Generic(generic) => generic.credentials(),
         }
     }
 }
@@ -259,6 +351,20 @@ impl Registry {
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+/// What a body says: an event, and what else changed with it, from which [`Rules`] choose.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reading {
+    pub(crate) event: Event,
+    pub(crate) also: Vec<Change>,
+}
+
+impl Reading {
+    /// Of one change.
+    pub(crate) fn of(event: Event) -> Self {
+        Self { event, also: Vec::new() }
     }
 }
 

@@ -22,7 +22,8 @@ pub fn plan(config: &Config, event: &Event) -> Result<Plan, String> {
 }
 
 fn of(config: &Config, route: &Route, event: &Event) -> Plan {
-    let answered = config.registries.get(&event.registry).is_some_and(|peer| peer.url.is_some());
+    let peer = config.registries.get(&event.registry);
+    let answered = peer.is_some_and(|peer| peer.url.is_some());
     Plan {
         route: route.number,
         scanners: route.scanners.clone(),
@@ -32,6 +33,7 @@ fn of(config: &Config, route: &Route, event: &Event) -> Plan {
         actions: route.actions.clone(),
         // Other events have no place in the registry for an outcome.
         report: answered && matches!(event.kind, EventKind::ScanRequest | EventKind::Promotion),
+        confirm_first: peer.is_some_and(|peer| answered && peer.confirm && peer.registry.is_doubtful(event)),
         configuration: config.digest.clone(),
     }
 }

@@ -63,6 +63,7 @@ fn route(event: &Event) -> Result<Plan, String> {
         error_is_unsafe: false,
         actions: names(actions),
         report: true,
+        confirm_first: false,
         configuration: "simulated".to_owned(),
     };
     let careful = event.model.id.as_deref() == Some("2");

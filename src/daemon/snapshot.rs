@@ -95,7 +95,8 @@ fn queues(config: &Config) -> impl Iterator<Item = String> {
 }
 
 fn door(peer: &Peer, config: &Config, lasting: &Lasting) -> Door {
-    let receiver = Receiver::new(&peer.name, peer.registry.clone(), peer.verifier.clone());
+    let receiver =
+        Receiver::new(&peer.name, peer.registry.clone(), peer.verifier.clone()).with_rules(peer.rules.clone());
     let body = BodyLimits { max: config.server.max_body, timeout: config.server.read_timeout };
     let (pending, pending_per_registry) = (config.limits.pending, peer.max_pending);
     let bounds = Bounds { pending, pending_per_registry, room: room(config) };

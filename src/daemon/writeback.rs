@@ -3,6 +3,7 @@
 //! Redirects are not followed, environment proxies are not used, answers are read up to a limit, and the credentials are
 //! added here, where the origin is fixed.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding as _};
@@ -24,7 +25,7 @@ pub struct Target {
     pub name: String,
     /// Scheme, host, port, and perhaps a path under which the registry lives.
     pub url: Url,
-    pub credentials: Vec<(&'static str, Secret)>,
+    pub credentials: Vec<(Cow<'static, str>, Secret)>,
     pub timeout: Duration,
     pub max_answer: usize,
     /// PEM of a private certificate authority; the system's are trusted otherwise.

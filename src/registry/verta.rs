@@ -128,7 +128,7 @@ impl Verta {
 }
 
 fn request(method: &str, path: String, body: Option<&serde_json::Value>) -> Request {
-    Request { method: method.to_owned(), path, body: body.map(ToString::to_string) }
+    Request { method: method.to_owned(), path, body: body.map(ToString::to_string), writes: Vec::new() }
 }
 
 #[cfg(test)]

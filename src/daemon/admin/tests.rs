@@ -121,6 +121,7 @@ async fn dead_job(store: &Store) -> i64 {
         error_is_unsafe: false,
         actions: Vec::new(),
         report: false,
+        confirm_first: false,
         configuration: "tested".to_owned(),
     };
     let room = Room { min_free: 0, max_size: None };

@@ -118,14 +118,39 @@ pub struct RawRegistry {
     pub insecure_http: bool,
     #[serde(default)]
     pub write_back: RawWriteBack,
+    pub promote_on: Option<RawRules>,
+    pub scan_on: Option<RawRules>,
+}
+
+/// Those of every kind of registry; which of them one has, its kind knows.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawCredentials {
+    pub email: Option<String>,
+    pub organization: Option<String>,
+    pub user: Option<String>,
+    pub header: Option<String>,
+    pub developer_key: Option<RawSecret>,
+    pub api_key: Option<RawSecret>,
+    pub token: Option<RawSecret>,
+    pub password: Option<RawSecret>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawCredentials {
-    pub email: String,
-    pub developer_key: RawSecret,
-    pub organization: Option<String>,
+#[serde(untagged, expecting = "it is neither a rule, such as { alias = \"production\" }, nor a list of rules")]
+pub enum RawRules {
+    One(RawRule),
+    Several(Vec<RawRule>),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawRule {
+    pub event: Option<String>,
+    pub stage: Option<String>,
+    pub alias: Option<String>,
+    pub tag: Option<String>,
+    pub value: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

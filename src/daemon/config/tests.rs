@@ -133,7 +133,6 @@ fn a_wrong_key_or_value_is_named_with_its_cure() {
 #[test]
 fn registries_are_checked() {
     let with = |from: &str, to: &str| REGISTRY.replace(from, to);
-    refused(&with("\"verta\"\nurl", "\"comet\"\nurl"), "registries.verta.kind: comet is not supported by this version");
     refused(&with("\"verta\"\nurl", "\"werta\"\nurl"), "registries.verta.kind: \"werta\" is no kind of registry");
     refused(&with("https:", "http:"), "registries.verta.url: http would send the credentials in clear");
     refused(&with("https://", "https://me:pw@"), "registries.verta.url: a user or password");

@@ -43,7 +43,7 @@ impl Bench {
         let target = Target {
             name: "verta".to_owned(),
             url: Url::parse(registry).unwrap(),
-            credentials: vec![("Grpc-Metadata-developer_key", Secret::new("the key").unwrap())],
+            credentials: vec![("Grpc-Metadata-developer_key".into(), Secret::new("the key").unwrap())],
             timeout: self.timeout,
             max_answer: 100,
             authority: None,

@@ -27,6 +27,9 @@ pub struct Plan {
     pub actions: Vec<String>,
     /// Whether the registry is told of progress and outcome.
     pub report: bool,
+    /// Whether the registry is asked before anything else, and not only before an action.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirm_first: bool,
     /// Digest of the configuration it was made under.
     pub configuration: String,
 }
@@ -78,6 +81,24 @@ pub enum Closed {
 
 /// The jobs that a delivery begins with.
 pub fn first_jobs(plan: &Plan, event: &Event) -> Vec<NewJob> {
+    let mut jobs = if plan.confirm_first { Vec::new() } else { scans(plan, event) };
+    if plan.confirm_first || !plan.actions.is_empty() {
+        // It holds the delivery's place in the lane from the start, so that actions run in the order of acceptance.
+        jobs.push(NewJob {
+            phase: Phase::Confirm,
+            name: event.registry.clone(),
+            queue: registry_queue(&event.registry),
+            lane: (!plan.actions.is_empty()).then(|| action_lane(event)),
+            tell: None,
+            held: !plan.confirm_first && !plan.scanners.is_empty(),
+            after: Duration::ZERO,
+        });
+    }
+    jobs
+}
+
+/// The scanners of a delivery, and the word that they have begun.
+fn scans(plan: &Plan, event: &Event) -> Vec<NewJob> {
     let mut jobs = Vec::new();
     if plan.report && event.kind == EventKind::ScanRequest && !plan.scanners.is_empty() {
         let scanning = told(event, Phase::Progress, registry::Outcome::Scanning);
@@ -86,23 +107,15 @@ pub fn first_jobs(plan: &Plan, event: &Event) -> Vec<NewJob> {
     for scanner in plan.scanners.iter().chain(&plan.advisory) {
         jobs.push(run(scanner, None));
     }
-    if !plan.actions.is_empty() {
-        // It holds the delivery's place in the lane from the start, so that actions run in the order of acceptance.
-        jobs.push(NewJob {
-            phase: Phase::Confirm,
-            name: event.registry.clone(),
-            queue: registry_queue(&event.registry),
-            lane: Some(action_lane(event)),
-            tell: None,
-            held: !plan.scanners.is_empty(),
-            after: Duration::ZERO,
-        });
-    }
     jobs
 }
 
 /// What follows from where the jobs of a round stand. Applied and asked again until nothing follows.
 pub fn advance(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdict>) -> Vec<Change> {
+    let begun = begin(plan, event, jobs);
+    if !begun.is_empty() {
+        return begun;
+    }
     let settled = settle_verdict(plan, event, jobs, verdict);
     if !settled.is_empty() {
         return settled;
@@ -112,6 +125,15 @@ pub fn advance(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdic
         return acted;
     }
     if jobs.iter().all(|job| job.state.ended()) { vec![Change::Close(close(jobs))] } else { Vec::new() }
+}
+
+/// The scanners of a delivery that had to be confirmed first.
+fn begin(plan: &Plan, event: &Event, jobs: &[View]) -> Vec<Change> {
+    let confirmed = jobs.iter().any(|job| job.ending == Some(Ending::Confirmed));
+    if !plan.confirm_first || !confirmed || jobs.iter().any(|job| job.phase == Phase::Run) {
+        return Vec::new();
+    }
+    scans(plan, event).into_iter().map(Change::Create).collect()
 }
 
 fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdict>) -> Vec<Change> {
@@ -138,12 +160,13 @@ fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Ver
         };
         changes.push(Change::Create(told(event, Phase::Report, outcome)));
     }
-    if let Some(confirm) = confirm {
-        if verdict == Verdict::Safe {
-            changes.push(Change::Release(confirm.id));
-        } else {
+    match (confirm, verdict) {
+        (Some(confirm), Verdict::Safe) => changes.push(Change::Release(confirm.id)),
+        (None, _) if !plan.confirm_first || plan.actions.is_empty() || event.kind == EventKind::ScanRequest => {}
+        (None, Verdict::Safe) => {}
+        (confirm, _) => {
             let reason = format!("the scanners' verdict is {verdict}: {}", summary(&votes));
-            changes.push(Change::Skip(confirm.id, reason.clone()));
+            changes.extend(confirm.map(|confirm| Change::Skip(confirm.id, reason.clone())));
             changes.extend(promoted(plan, event, Status::Failed, Some(reason), link(&votes, verdict)));
         }
     }

@@ -128,6 +128,7 @@ scanners = ["alpha"]
         error_is_unsafe: true,
         actions: Vec::new(),
         report: true,
+        confirm_first: false,
         configuration: config.digest.clone(),
     };
     assert_eq!(planned(&scan("verta", None)), first);

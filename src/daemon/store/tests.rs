@@ -165,6 +165,7 @@ fn plan(scanners: &[&str], actions: &[&str]) -> Plan {
         error_is_unsafe: false,
         actions: names(actions),
         report: true,
+        confirm_first: false,
         configuration: "tested".to_owned(),
     }
 }

@@ -167,7 +167,7 @@ async fn retry_after_counts_in_seconds_and_up_to_an_hour() {
 fn a_credential_that_no_header_carries_is_refused_without_being_shown() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut target = target("http://127.0.0.1:1");
-    target.credentials = vec![("Grpc-Metadata-developer_key", Secret::new(format!("{SECRET}\nX: y")).unwrap())];
+    target.credentials = vec![("Grpc-Metadata-developer_key".into(), Secret::new(format!("{SECRET}\nX: y")).unwrap())];
     let Err(error) = Writeback::new(&target) else { panic!("it was taken") };
     let words = error.to_string();
     assert!(words.starts_with("registries.verta: a credential has bytes that no header can carry"), "{words}");

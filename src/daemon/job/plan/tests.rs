@@ -26,6 +26,7 @@ impl Round {
             error_is_unsafe: false,
             actions: names(actions),
             report: true,
+            confirm_first: false,
             configuration: String::new(),
         };
         Self { plan, event: Event::new(kind, "verta"), jobs: Vec::new(), told: Vec::new(), verdict: None, closed: None }
