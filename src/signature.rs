@@ -1,18 +1,27 @@
 //! Who signed this? Schemes, verification over the raw bytes, and signing.
 //!
-//! Sources: GitHub's "Validating webhook deliveries", Standard Webhooks 1.0.0. A [`Verifier`] never parses the body, never
+//! Sources: GitHub's "Validating webhook deliveries", Standard Webhooks 1.0.0, and those that each preset of [`Scheme`] names. A [`Verifier`] never parses the body, never
 //! needs it to be UTF-8, and compares in constant time (`hmac`'s `verify_slice`, `subtle` for tokens).
 
 mod caller;
+mod content;
+mod error;
+mod key;
+mod preset;
 mod scheme;
 mod verify;
+mod writing;
 
 pub use caller::Caller;
-pub use scheme::{Algorithm, Encoding, HmacScheme, KeyForm, Scheme, SchemeError, SignedContent, TokenScheme};
+pub use content::SignedContent;
+pub use error::SchemeError;
+pub use key::KeyForm;
+pub use scheme::{HmacScheme, Scheme, TokenScheme};
 pub use verify::{Verified, Verifier, VerifyError};
+pub use writing::{Algorithm, Encoding, Form};
 
 use crate::{Secret, Timestamp};
-use scheme::Key;
+use key::{Key, Kind};
 
 /// Signs `body` as a sender under `scheme` would: the headers to send with it.
 ///
@@ -49,7 +58,11 @@ pub fn sign(
                 verify::id_text(id.as_bytes()).map_err(|_| SchemeError::IdNeeded)?;
             }
             let key = Key::of(hmac, secret)?;
-            let mac = key.mac(hmac.algorithm, hmac.signed.parts(id.as_bytes(), timestamp.as_bytes(), body));
+            let signature = key.sign(hmac.algorithm, hmac.signed.parts(id.as_bytes(), timestamp.as_bytes(), body))?;
+            let written = match (key.kind(), &hmac.ed25519_prefix) {
+                (Kind::Ed25519, Some(prefix)) => [prefix, Encoding::Base64.encode(&signature).as_str()].concat(),
+                _ => [hmac.prefix.as_str(), &hmac.encoding.encode(&signature)].concat(),
+            };
             let mut headers = Vec::with_capacity(3);
             if let Some(name) = &hmac.id_header {
                 headers.push((name.clone(), id.to_owned()));
@@ -57,7 +70,7 @@ pub fn sign(
             if let Some(name) = &hmac.timestamp_header {
                 headers.push((name.clone(), timestamp));
             }
-            headers.push((hmac.header.clone(), format!("{}{}", hmac.prefix, hmac.encoding.encode(&mac))));
+            headers.push((hmac.header.clone(), written));
             Ok(headers)
         }
     }

@@ -23,7 +23,7 @@ pub struct Arguments {
     /// The registry in the configuration whose scheme and secrets are meant. Not needed where there is one.
     #[arg(long)]
     registry: Option<String>,
-    /// Instead of a registry: github, standard-webhooks, or a scheme as the configuration would have it.
+    /// Instead of a registry: github, standard-webhooks, svix, mlflow, databricks, wandb, or a scheme as the configuration would have it.
     #[arg(long, conflicts_with = "registry", requires = "secret_file")]
     scheme: Option<String>,
     /// The file of that scheme's secret. One trailing newline is dropped.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::Scheme;
-use crate::signature::{Algorithm, Encoding, HmacScheme, KeyForm, SignedContent};
+use crate::signature::{Algorithm, Encoding, HmacScheme, KeyForm};
 
 /// A scheme under which the signature fits a configured secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,10 +17,9 @@ impl Found {
         if same(&scheme, configured) {
             return Self { preset: None, scheme: configured.clone() };
         }
-        let known = known();
-        let exact = known.iter().find(|(_, each)| same(&scheme, each));
-        let alike = || known.iter().find(|(_, each)| same_but_headers(&scheme, each));
-        let preset = exact.or_else(alike).map(|(name, _)| *name);
+        let exact = known().find(|(_, each)| same(&scheme, each));
+        let alike = || known().find(|(_, each)| same_but_headers(&scheme, each));
+        let preset = exact.or_else(alike).map(|(name, _)| name);
         Self { scheme, preset }
     }
 
@@ -67,10 +66,8 @@ impl Found {
             Scheme::Token(token) => return format!("scheme = {{ token = {:?} }}", token.header),
             Scheme::Hmac(hmac) => hmac,
         };
-        for (word, preset) in [("github", Scheme::github()), ("standard-webhooks", Scheme::standard_webhooks())] {
-            if same(&self.scheme, &preset) {
-                return format!("scheme = {word:?}");
-            }
+        if let Some((word, _)) = known().find(|(_, preset)| same(&self.scheme, preset)) {
+            return format!("scheme = {word:?}");
         }
         let mut text = format!("scheme = {{ header = {:?}, algorithm = {:?}", hmac.header, word(hmac.algorithm));
         // Writing into a String cannot fail.
@@ -138,29 +135,6 @@ fn same_but_headers(one: &Scheme, other: &Scheme) -> bool {
 }
 
 /// Schemes that have a name, the ones with a particular form first.
-fn known() -> Vec<(&'static str, Scheme)> {
-    let body = |header: &str, encoding: Encoding| {
-        let mut scheme = HmacScheme::new(header);
-        scheme.encoding = encoding;
-        Scheme::Hmac(scheme)
-    };
-    let timed = |prefix: &str, key: KeyForm| {
-        let names = |word: &str| if key == KeyForm::Raw { format!("X-MLflow-{word}") } else { format!("svix-{word}") };
-        let mut scheme = HmacScheme::new(names("Signature"));
-        scheme.encoding = Encoding::Base64;
-        prefix.clone_into(&mut scheme.prefix);
-        scheme.id_header = Some(names(if key == KeyForm::Raw { "Delivery-Id" } else { "id" }));
-        scheme.timestamp_header = Some(names("Timestamp"));
-        scheme.key = key;
-        scheme.signed = SignedContent::parse("{id}.{timestamp}.{body}").unwrap_or_default();
-        Scheme::Hmac(scheme)
-    };
-    vec![
-        ("github", Scheme::github()),
-        ("standard-webhooks", Scheme::standard_webhooks()),
-        ("svix", timed("v1,", KeyForm::Whsec)),
-        ("mlflow", timed("v1,", KeyForm::Raw)),
-        ("databricks", body("X-Databricks-Signature", Encoding::Hex)),
-        ("wandb", body("X-Wandb-Signature", Encoding::Base64)),
-    ]
+fn known() -> impl Iterator<Item = (&'static str, Scheme)> {
+    Scheme::PRESETS.iter().filter_map(|name| Some((*name, Scheme::preset(name)?)))
 }

@@ -1,5 +1,6 @@
 //! Verification as tables: what is sent, and what comes of it.
 
+mod presets;
 mod properties;
 mod schemes;
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 
 use super::caller::Caller;
-use super::scheme::{HmacScheme, Key, Scheme, SchemeError, TokenScheme};
+use super::error::SchemeError;
+use super::key::{Key, Kind};
+use super::scheme::{HmacScheme, Scheme, TokenScheme};
+use super::writing::{Encoding, Form};
 use crate::{Secret, Timestamp};
 
 /// At most this many signatures in one header are tried.
@@ -172,13 +175,20 @@ impl Verifier {
         body: &[u8],
         now: Timestamp,
     ) -> Result<Verified, VerifyError> {
+        let hmac = match &hmac.fallback {
+            Some(fallback) if hmac.headers().all(|name| caller.header(name).next().is_none()) => fallback,
+            _ => hmac,
+        };
         let signature = caller.the_header(&hmac.header)?;
         let id = hmac.id_header.as_deref().map(|name| id(caller, name)).transpose()?;
         let sent = hmac.timestamp_header.as_deref().map(|name| timestamp(caller, name)).transpose()?;
-        let candidates = candidates(hmac, signature)?;
+        let candidates = candidates(hmac, &self.keys, signature)?;
         let (timestamp_text, timestamp) = sent.unzip();
         let parts = hmac.signed.parts(id.unwrap_or_default().as_bytes(), timestamp_text.unwrap_or_default(), body);
-        let fits = |key: &Key| candidates.iter().any(|mac| key.verifies(hmac.algorithm, parts.clone(), mac));
+        let fits = |key: &Key| {
+            let mut candidates = candidates.iter().filter(|(kind, _)| *kind == key.kind());
+            candidates.any(|(_, candidate)| key.verifies(hmac.algorithm, parts.clone(), candidate))
+        };
         let Some(secret) = self.keys.iter().position(fits) else {
             return Err(VerifyError::Mismatch(hmac.header.clone()));
         };
@@ -200,8 +210,9 @@ impl Verifier {
     }
 }
 
-/// The MACs in the header that have the scheme's prefix and its encoding. Others are of other schemes, and are passed over.
-fn candidates(hmac: &HmacScheme, header: &[u8]) -> Result<Vec<Vec<u8>>, VerifyError> {
+/// The signatures in the header that have a prefix and an encoding of the scheme. Others are of other schemes, and are
+/// passed over.
+fn candidates(hmac: &HmacScheme, keys: &[Key], header: &[u8]) -> Result<Vec<(Kind, Vec<u8>)>, VerifyError> {
     let malformed = |why| VerifyError::Malformed(hmac.header.clone(), why);
     let text = std::str::from_utf8(header).map_err(|_| malformed("it is not ASCII"))?;
     let all: Vec<&str> = match hmac.separator {
@@ -211,15 +222,26 @@ fn candidates(hmac: &HmacScheme, header: &[u8]) -> Result<Vec<Vec<u8>>, VerifyEr
     if all.len() > MAX_CANDIDATES {
         return Err(malformed("it holds more than 16 signatures"));
     }
-    let ours: Vec<&str> = all.into_iter().filter_map(|part| part.strip_prefix(hmac.prefix.as_str())).collect();
-    if ours.is_empty() {
+    let macs = [(hmac.prefix.as_str(), hmac.encoding)].into_iter();
+    let macs = macs.chain(hmac.also.iter().map(|Form { prefix, encoding }| (prefix.as_str(), *encoding)));
+    let forms = macs.map(|(prefix, encoding)| (Kind::Mac, prefix, encoding));
+    let public = hmac.ed25519_prefix.iter().map(|prefix| (Kind::Ed25519, prefix.as_str(), Encoding::Base64));
+    let forms: Vec<_> = forms.chain(public).filter(|(kind, ..)| keys.iter().any(|key| key.kind() == *kind)).collect();
+    let (mut prefixed, mut candidates) = (false, Vec::new());
+    for part in all {
+        for (kind, prefix, encoding) in &forms {
+            let Some(written) = part.strip_prefix(prefix) else { continue };
+            prefixed = true;
+            candidates.extend(encoding.decode(written).map(|candidate| (*kind, candidate)));
+        }
+    }
+    if !prefixed {
         return Err(malformed("no signature has the scheme's prefix"));
     }
-    let macs: Vec<Vec<u8>> = ours.into_iter().filter_map(|part| hmac.encoding.decode(part)).collect();
-    if macs.is_empty() {
+    if candidates.is_empty() {
         return Err(malformed("no signature has the scheme's encoding"));
     }
-    Ok(macs)
+    Ok(candidates)
 }
 
 /// An id of visible ASCII without a dot: with dots, `{id}.{timestamp}` could be cut in two ways.

@@ -49,8 +49,10 @@ impl Kind {
             Self::Verta | Self::GitHub => Scheme::github(),
             Self::Comet => Scheme::token("Authorization"),
             Self::HuggingFace => Scheme::token("X-Webhook-Secret"),
-            // Until their own schemes are known.
-            Self::Mlflow | Self::Databricks | Self::Wandb | Self::Generic => Scheme::standard_webhooks(),
+            Self::Mlflow => Scheme::mlflow(),
+            Self::Databricks => Scheme::databricks(),
+            Self::Wandb => Scheme::wandb(),
+            Self::Generic => Scheme::standard_webhooks(),
         }
     }
 

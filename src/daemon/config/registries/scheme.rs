@@ -58,9 +58,11 @@ pub(in crate::daemon::config) fn verifier_of(
     let quoted = scheme_text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     let text = if quoted { format!("scheme = \"{scheme_text}\"") } else { format!("scheme = {scheme_text}") };
     let only: Only = toml::from_str(&text).map_err(|_| {
-        let known =
-            "github, standard-webhooks, { token = \"HEADER\" } or { header = \"HEADER\", … } as in the configuration";
-        Fault::at("--scheme", format!("it is none of {known}"))
+        let known = Scheme::PRESETS.join(", ");
+        Fault::at(
+            "--scheme",
+            format!("it is none of {known}, {{ token = \"HEADER\" }} or {{ header = \"HEADER\", … }} as in the configuration"),
+        )
     })?;
     let secret = RawSecret::File(secret.to_owned()).resolve("--secret-file", source)?;
     let verifier = Verifier::new(scheme(&only.scheme, "--scheme")?, vec![secret], Verifier::DEFAULT_TOLERANCE);
@@ -69,16 +71,15 @@ pub(in crate::daemon::config) fn verifier_of(
 
 fn scheme(raw: &RawScheme, key: &str) -> Result<Scheme, Fault> {
     match raw {
-        RawScheme::Preset(word) => match word.as_str() {
-            "github" => Ok(Scheme::github()),
-            "standard-webhooks" => Ok(Scheme::standard_webhooks()),
-            _ => Err(Fault::at(
+        RawScheme::Preset(word) => Scheme::preset(word).ok_or_else(|| {
+            let known = Scheme::PRESETS.join(", ");
+            Fault::at(
                 key,
                 format!(
-                    "{word:?} is no scheme of this version: github, standard-webhooks, {{ token = \"HEADER\" }}, or a scheme of your own"
+                    "{word:?} is no scheme of this version: {known}, {{ token = \"HEADER\" }}, or a scheme of your own"
                 ),
-            )),
-        },
+            )
+        }),
         RawScheme::Token(raw) => Ok(Scheme::token(raw.token.as_str())),
         RawScheme::Custom(raw) => Ok(Scheme::Hmac(custom(raw, key)?)),
     }
