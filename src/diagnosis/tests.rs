@@ -129,7 +129,7 @@ fn the_ten_broken_requests() {
     let bare = with(good.clone(), HUB, |value| value.replace("sha256=", ""));
     check(&github, SECRET, &bare, BODY, ("wrong_encoding", "written as SHA-256 in hex with no prefix"));
     // 9. Another scheme.
-    let words = "mlflow does, in header X-MLflow-Signature: set scheme = { header = \"X-MLflow-Signature\", algorithm = \"sha256\", encoding = \"base64\", prefix = \"v1,\", id_header = \"X-MLflow-Delivery-Id\", timestamp_header = \"X-MLflow-Timestamp\", signed = \"{id}.{timestamp}.{body}\" }";
+    let words = "mlflow does, in header X-MLflow-Signature: set scheme = \"mlflow\"";
     check(&github, SECRET, &signed(&mlflow(), SECRET, BODY), BODY, ("other_scheme", words));
     // 10. The right scheme in an unexpected header.
     let renamed = vec![("X-Verta-Signature".to_owned(), good[0].1.clone())];
