@@ -22,6 +22,7 @@ pub mod huggingface;
 pub mod mlflow;
 mod object;
 mod rule;
+mod scalar;
 pub mod verta;
 pub mod wandb;
 

@@ -1,39 +1,65 @@
-//! GitHub.
+//! GitHub: `repository_dispatch` and `registry_package` in, commit statuses out.
+//!
+//! Sources: GitHub's "Webhook events and payloads" and REST API of commit statuses (version 2022-11-28). Which event it is
+//! stands in `X-GitHub-Event`, which is outside the signature; so it is told by the body, where the object of that name is.
+
+mod decode;
+mod status;
 
 use std::borrow::Cow;
 
-use serde::de::IgnoredAny;
+use super::{ArtifactStep, Exchange, Outcome, Reading, Step};
+use crate::{BodyError, Caller, Event, Secret};
 
-use super::{ArtifactStep, Exchange, Outcome, Reading, Step, other};
-use crate::{BodyError, Caller, Event, Secret, body};
-
-/// How it is spoken to.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// How GitHub is spoken to.
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct GitHub {}
+pub struct GitHub {
+    /// Who we are: a token that may write commit statuses.
+    pub token: Option<Secret>,
+    /// What the status is called: `scanrelay`, with `/scan` or `/promotion` behind it.
+    pub context: String,
+}
+
+impl Default for GitHub {
+    fn default() -> Self {
+        Self { token: None, context: "scanrelay".into() }
+    }
+}
 
 impl GitHub {
+    #[expect(clippy::unused_self, reason = "every registry is read in the same way")]
     pub(super) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Result<Reading, BodyError> {
-        body::read::<IgnoredAny>(body).map(|_| Reading::of(other(name, "unknown")))
+        decode::read(name, body).map(Reading::of)
     }
 
-    pub(super) fn next(&self, _event: &Event, _outcome: &Outcome, _seen: &[Exchange]) -> Step {
-        Step::Refused("it is not told anything".to_owned())
+    pub(super) fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
+        status::next(self, event, outcome, seen)
     }
 
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
     pub(super) fn confirm(&self, _event: &Event, _seen: &[Exchange]) -> Step {
-        Step::Retry("it cannot be asked: set confirm = false".to_owned())
+        Step::Retry("GitHub cannot be asked whether a promotion stands: set confirm = false".to_owned())
     }
 
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
     pub(super) fn is_doubtful(&self, _event: &Event) -> bool {
         false
     }
 
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
     pub(super) fn artifacts(&self, _event: &Event, _seen: &[Exchange]) -> ArtifactStep {
-        ArtifactStep::Refused("it keeps no files".to_owned())
+        let reason = "GitHub names a package or a commit and no files of a model: the plugin fetches what it scans, set artifact = false";
+        ArtifactStep::Refused(reason.to_owned())
     }
 
     pub(super) fn credentials(&self) -> Vec<(Cow<'static, str>, Secret)> {
-        Vec::new()
+        let Some(token) = &self.token else { return Vec::new() };
+        let bearer = Secret::new([b"Bearer ".as_slice(), token.expose()].concat());
+        let headers = [("Authorization", bearer), ("X-GitHub-Api-Version", Secret::new("2022-11-28"))];
+        headers.into_iter().filter_map(|(name, value)| Some((name.into(), value.ok()?))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -206,9 +206,11 @@ pub struct RawCustom {
     pub signed: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Those of every kind of registry; which of them one has, its kind knows.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawWriteBack {
+    pub context: Option<String>,
     pub scan_method: Option<String>,
     pub scan_results_key: Option<String>,
     pub redirect_method: Option<String>,
@@ -218,7 +220,7 @@ pub struct RawWriteBack {
     pub redirect_words: RawWords,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawWords {
     pub in_progress: Option<String>,

@@ -1,5 +1,6 @@
 //! Registries: where each posts, how it signs, and how it is answered.
 
+mod github;
 mod given;
 mod kind;
 mod rules;
@@ -15,7 +16,7 @@ use scanrelay::{Secret, Verifier};
 use url::{Host, Url};
 
 use super::error::Fault;
-use super::raw::{RawLogin, RawProxy, RawRegistry};
+use super::raw::{RawLogin, RawProxy, RawRegistry, RawWriteBack};
 use super::secrets::{RawSecret, warn_of_readers};
 use super::{Source, files, limits, plugins};
 use given::Given;
@@ -77,6 +78,12 @@ fn registry(
     let mut given = Given { raw, key: key.clone(), answered: url.is_some(), source, warnings };
     let registry = kind.registry(&mut given)?;
     let Given { raw, .. } = given;
+    if raw.write_back != RawWriteBack::default() {
+        return Err(Fault::at(
+            format!("{key}.write_back"),
+            format!("it has a key that {} has not: see examples/scanrelay.toml for those of each kind", raw.kind),
+        ));
+    }
     let authority =
         raw.ca_file.map(|path| authority(&source.folder.join(path), &format!("{key}.ca_file"))).transpose()?;
     let proxy = raw.proxy.map(|raw| proxy(raw, &format!("{key}.proxy"), source, warnings)).transpose()?;

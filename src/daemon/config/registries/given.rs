@@ -53,6 +53,17 @@ impl Given<'_> {
         Ok(())
     }
 
+    /// A registry that cannot be asked whether a promotion stands: that is to be said, not found out. `reason` says why.
+    pub(super) fn cannot_confirm(&self, reason: &str) -> Result<(), Fault> {
+        if self.answered && self.raw.confirm != Some(false) {
+            return Err(Fault::at(
+                format!("{}.confirm", self.key),
+                format!("{reason}: set confirm = false, and promotions are acted upon without asking"),
+            ));
+        }
+        Ok(())
+    }
+
     /// The credentials, which have these keys and no others.
     pub(super) fn credentials(&mut self, known: &[&str]) -> Result<Option<Login<'_>>, Fault> {
         let Some(raw) = self.raw.credentials.take() else { return Ok(None) };

@@ -2,10 +2,10 @@
 
 use scanrelay::Scheme;
 use scanrelay::registry::Registry;
-use scanrelay::registry::{Comet, Databricks, Generic, GitHub, HuggingFace, Mlflow, Wandb};
+use scanrelay::registry::{Comet, Databricks, Generic, HuggingFace, Mlflow, Wandb};
 
 use super::given::Given;
-use super::verta;
+use super::{github, verta};
 use crate::daemon::config::error::Fault;
 
 /// A kind of registry.
@@ -70,7 +70,7 @@ impl Kind {
             Self::Databricks => Ok(Registry::Databricks(Databricks::default())),
             Self::HuggingFace => Ok(Registry::HuggingFace(HuggingFace::default())),
             Self::Wandb => Ok(Registry::Wandb(Wandb::default())),
-            Self::GitHub => Ok(Registry::GitHub(GitHub::default())),
+            Self::GitHub => github::github(given),
             Self::Generic => Ok(Registry::Generic(Generic::default())),
         }
     }
