@@ -11,11 +11,12 @@ use bytes::Bytes;
 
 use crate::event::{Change, Fact, Payload};
 use crate::plugin::{Status, Verdict};
-use crate::{BodyError, Caller, Event, EventKind, Secret};
+use crate::{BodyError, Caller, Event, EventKind, Secret, Timestamp};
 
 mod answer;
 pub mod comet;
 pub mod databricks;
+mod date;
 pub mod generic;
 pub mod github;
 pub mod huggingface;
@@ -55,7 +56,7 @@ pub use wandb::Wandb;
 /// let registry = Registry::Verta(verta);
 /// let mut event = Event::new(EventKind::ScanRequest, "verta");
 /// event.build.id = Some("5150".into());
-/// let outcome = Outcome::Scanned { verdict: Verdict::Safe, summary: None, url: None };
+/// let outcome = Outcome::Scanned { verdict: Verdict::Safe, summary: None, url: None, at: None };
 ///
 /// let mut seen = Vec::new();
 /// let end = loop {
@@ -105,6 +106,9 @@ pub enum Outcome {
         summary: Option<String>,
         /// Where to read more.
         url: Option<String>,
+        /// When the verdict was settled: the same however often it is told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// A promotion's actions have begun.
     InProgress,

@@ -33,6 +33,20 @@ pub(super) fn segment(text: &str) -> Option<String> {
     if ["", ".", ".."].contains(&text) {
         return None;
     }
+    Some(encoded(text))
+}
+
+/// `?a=b&c=d`, with every value percent-encoded.
+pub(super) fn query(pairs: &[(&str, &str)]) -> String {
+    let mut query = String::new();
+    for (name, value) in pairs {
+        query.push(if query.is_empty() { '?' } else { '&' });
+        query.extend([name, "=", &encoded(value)]);
+    }
+    query
+}
+
+fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -42,7 +56,7 @@ pub(super) fn segment(text: &str) -> Option<String> {
             encoded.push_str(&base16ct::upper::encode_string(&[byte]));
         }
     }
-    Some(encoded)
+    encoded
 }
 
 #[cfg(test)]
@@ -57,5 +71,11 @@ mod tests {
         for none in ["", ".", ".."] {
             assert_eq!(segment(none), None, "{none:?}");
         }
+    }
+
+    #[test]
+    fn a_value_stays_a_value() {
+        assert_eq!(query(&[("name", "a&b=c d"), ("version", "..")]), "?name=a%26b%3Dc%20d&version=..");
+        assert_eq!(query(&[]), "");
     }
 }

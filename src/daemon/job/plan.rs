@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use scanrelay::plugin::{Conclusion, Status, Verdict};
-use scanrelay::{Event, EventKind, registry};
+use scanrelay::{Event, EventKind, Timestamp, registry};
 use serde::{Deserialize, Serialize};
 
 use super::{Ending, Phase, State, plugin_queue, registry_queue};
@@ -111,12 +111,12 @@ fn scans(plan: &Plan, event: &Event) -> Vec<NewJob> {
 }
 
 /// What follows from where the jobs of a round stand. Applied and asked again until nothing follows.
-pub fn advance(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdict>) -> Vec<Change> {
+pub fn advance(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdict>, now: Timestamp) -> Vec<Change> {
     let begun = begin(plan, event, jobs);
     if !begun.is_empty() {
         return begun;
     }
-    let settled = settle_verdict(plan, event, jobs, verdict);
+    let settled = settle_verdict(plan, event, jobs, verdict, now);
     if !settled.is_empty() {
         return settled;
     }
@@ -136,7 +136,7 @@ fn begin(plan: &Plan, event: &Event, jobs: &[View]) -> Vec<Change> {
     scans(plan, event).into_iter().map(Change::Create).collect()
 }
 
-fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdict>) -> Vec<Change> {
+fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdict>, now: Timestamp) -> Vec<Change> {
     if plan.scanners.is_empty() || verdict.is_some() {
         return Vec::new();
     }
@@ -157,6 +157,7 @@ fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Ver
             verdict: told_verdict,
             summary: Some(summary(&votes)),
             url: link(&votes, verdict),
+            at: Some(now),
         };
         changes.push(Change::Create(told(event, Phase::Report, outcome)));
     }

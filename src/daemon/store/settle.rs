@@ -146,7 +146,7 @@ pub(super) fn follow(connection: &Batch<'_>, delivery: i64, now: Timestamp) -> R
     for _ in 0..1000 {
         let jobs = views(connection, delivery, open.round)?;
         let verdict = verdict(connection, delivery, open.round)?;
-        let changes = advance(&open.plan, &open.event, &jobs, verdict);
+        let changes = advance(&open.plan, &open.event, &jobs, verdict, now);
         let ended = changes.iter().any(|change| matches!(change, Change::Close(_)));
         if changes.is_empty() {
             break;
@@ -169,7 +169,7 @@ pub(super) fn close_if_ended(connection: &Batch<'_>, delivery: i64, now: Timesta
     let Some(open) = Open::load(connection, delivery)? else { return Ok(()) };
     let jobs = views(connection, delivery, open.round)?;
     let verdict = verdict(connection, delivery, open.round)?;
-    for change in advance(&open.plan, &open.event, &jobs, verdict) {
+    for change in advance(&open.plan, &open.event, &jobs, verdict, now) {
         if matches!(change, Change::Close(_)) {
             open.apply(connection, change, now)?;
         }

@@ -102,7 +102,7 @@ impl Wanted {
 fn wanted(github: &GitHub, outcome: &Outcome) -> Wanted {
     let (part, state, word, summary, url) = match outcome {
         Outcome::Scanning => ("scan", "pending", "scanning", &None, &None),
-        Outcome::Scanned { verdict, summary, url } => {
+        Outcome::Scanned { verdict, summary, url, .. } => {
             let (state, word) = match verdict {
                 Verdict::Safe => ("success", "safe"),
                 Verdict::Unsafe => ("failure", "unsafe"),

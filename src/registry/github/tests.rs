@@ -89,7 +89,12 @@ fn told(event: &Event, outcome: &Outcome, answers: &[(u16, &str)]) -> Vec<String
 #[test]
 fn a_status_is_read_and_set_where_it_differs() {
     let event = dispatch("scan_request", &format!(r#"{{"sha":"{SHA}"}}"#));
-    let safe = Outcome::Scanned { verdict: Verdict::Safe, summary: None, url: Some("https://ci.example.com/1".into()) };
+    let safe = Outcome::Scanned {
+        verdict: Verdict::Safe,
+        summary: None,
+        url: Some("https://ci.example.com/1".into()),
+        at: None,
+    };
     let ours = r#"{"context":"scanrelay/scan","state":"success","description":"safe","target_url":"https://ci.example.com/1"}"#;
     let get = format!("GET /repos/acme/models/commits/{SHA}/status?per_page=100");
     let post = format!(
@@ -124,7 +129,7 @@ fn an_outcome_without_a_result_is_no_success() {
         let body: serde_json::Value = serde_json::from_str(&request.body.unwrap()).unwrap();
         format!("{} {}", body["context"].as_str().unwrap(), body["state"].as_str().unwrap())
     };
-    let scanned = |verdict| Outcome::Scanned { verdict, summary: Some("x".repeat(500)), url: None };
+    let scanned = |verdict| Outcome::Scanned { verdict, summary: Some("x".repeat(500)), url: None, at: None };
     let promoted = |status| Outcome::Promoted { status, summary: None, url: None };
     for (outcome, expected) in [
         (Outcome::Scanning, "scanrelay/scan pending"),

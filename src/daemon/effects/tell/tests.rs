@@ -53,7 +53,7 @@ fn job(phase: Phase, event: Event, tell: Option<Told>) -> Job {
 fn report() -> Job {
     let mut event = Event::new(EventKind::ScanRequest, "verta");
     event.build.id = Some("5150".to_owned());
-    job(Phase::Report, event, Some(Told::Scanned { verdict: Verdict::Safe, summary: None, url: None }))
+    job(Phase::Report, event, Some(Told::Scanned { verdict: Verdict::Safe, summary: None, url: None, at: None }))
 }
 
 /// Asks whether version 10 is still in production.

@@ -2,6 +2,8 @@
 
 use super::*;
 
+const NOW: Timestamp = Timestamp::from_millis(1_669_852_800_000);
+
 /// What the store does with changes, in memory.
 struct Round {
     plan: Plan,
@@ -65,7 +67,7 @@ impl Round {
         job.ending = Some(ending);
         loop {
             assert_eq!(self.closed, None, "it is closed while jobs go on");
-            let changes = advance(&self.plan, &self.event, &self.jobs, self.verdict);
+            let changes = advance(&self.plan, &self.event, &self.jobs, self.verdict, NOW);
             if changes.is_empty() {
                 return self;
             }
@@ -142,7 +144,8 @@ fn a_scan_is_told_begun_run_and_told_ended() {
 #[test]
 fn an_unsafe_vote_is_told_at_once() {
     let round = scan(&["a", "b"], &[]).ends("run a", says(Verdict::Unsafe));
-    assert!(matches!(round.last_told(), registry::Outcome::Scanned { verdict: Verdict::Unsafe, .. }));
+    let told = round.last_told();
+    assert!(matches!(told, registry::Outcome::Scanned { verdict: Verdict::Unsafe, at: Some(NOW), .. }), "{told:?}");
     let round = round.ends("report verta", Ending::Told).ends("progress verta", Ending::Told);
     assert_eq!(round.ends("run b", says(Verdict::Safe)).verdict, Some(Verdict::Unsafe));
 }

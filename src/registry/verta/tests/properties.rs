@@ -65,7 +65,12 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
         Just(Outcome::Scanning),
         Just(Outcome::InProgress),
-        (select(verdicts), url.clone()).prop_map(|(verdict, url)| Outcome::Scanned { verdict, summary: None, url }),
+        (select(verdicts), url.clone()).prop_map(|(verdict, url)| Outcome::Scanned {
+            verdict,
+            summary: None,
+            url,
+            at: None
+        }),
         (select(vec![Status::Complete, Status::Failed]), url.clone(), url)
             .prop_map(|(status, summary, url)| Outcome::Promoted { status, summary, url }),
     ]

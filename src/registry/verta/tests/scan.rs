@@ -12,7 +12,7 @@ fn event() -> Event {
 }
 
 fn scanned(verdict: Verdict) -> Outcome {
-    Outcome::Scanned { verdict, summary: Some("two pickles".into()), url: None }
+    Outcome::Scanned { verdict, summary: Some("two pickles".into()), url: None, at: None }
 }
 
 fn check(outcome: &Outcome, answers: &[(u16, &str)], expected: &[&str]) {
@@ -40,10 +40,10 @@ fn each_outcome_has_its_body() {
     put(&scanned(Verdict::Inconclusive), r#"{"scan_status":"error"}"#);
     let url = Some("https://scan/1".to_owned());
     put(
-        &Outcome::Scanned { verdict: Verdict::Unsafe, summary: None, url: url.clone() },
+        &Outcome::Scanned { verdict: Verdict::Unsafe, summary: None, url: url.clone(), at: None },
         r#"{"scan_external_results":{"safety_status":"unsafe","url":"https://scan/1"},"scan_status":"scanned"}"#,
     );
-    put(&Outcome::Scanned { verdict: Verdict::Error, summary: None, url }, r#"{"scan_status":"error"}"#);
+    put(&Outcome::Scanned { verdict: Verdict::Error, summary: None, url, at: None }, r#"{"scan_status":"error"}"#);
 }
 
 #[test]
