@@ -1,39 +1,113 @@
-//! Comet.
+//! Comet: stage events in; metadata, a line in the comment and, where it is wanted, the status of a model version out.
+//!
+//! Sources: Comet's pages on webhooks (2022 and later), and the calls of its own client, `comet_ml`. An event has no id, no
+//! time and no previous value, and equal bodies can be two events. So it is taken for a hint: what it says is read again in
+//! the registry before anything is done about it.
+//!
+//! Tags were called stages once, and a status came later. All three are stages here, and a rule names any of them:
+//! `promote_on = { stage = "Production" }`.
+
+mod artifacts;
+mod comment;
+mod decode;
+mod details;
+mod metadata;
+mod tell;
 
 use std::borrow::Cow;
 
-use serde::de::IgnoredAny;
+use super::{ArtifactStep, Exchange, Outcome, Reading, Request, Step};
+use crate::event::Fact;
+use crate::{BodyError, Caller, Event, Secret};
 
-use super::{ArtifactStep, Exchange, Outcome, Reading, Step, other};
-use crate::{BodyError, Caller, Event, Secret, body};
+/// Where Comet's REST API begins.
+const API: &str = "/api/rest/v2/";
 
-/// How it is spoken to.
+/// How Comet is spoken to.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
-pub struct Comet {}
+pub struct Comet {
+    /// The one workspace whose events count, and that of events which name none. Without it, all count.
+    pub workspace: Option<String>,
+    /// Who we are.
+    pub api_key: Option<Secret>,
+    /// Where an outcome is written.
+    pub write_back: WriteBack,
+}
+
+/// Which places of a model version an outcome is written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WriteBack {
+    /// Into its metadata, under keys that begin with `scanrelay.`. It takes a backend of version 4.18.133 or later.
+    pub metadata: bool,
+    /// Into its comment, as one line that begins with `[scanrelay`. Other people's lines stay.
+    pub comment: bool,
+    /// The status that it gets, where there is one for the outcome. Which are allowed is settled in each workspace.
+    pub status: Statuses,
+}
+
+/// The status for each outcome; none: it stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statuses {
+    /// A scan says `safe`.
+    pub safe: Option<String>,
+    /// A scan says `unsafe`.
+    pub is_unsafe: Option<String>,
+    /// A scan has no result.
+    pub error: Option<String>,
+    /// The actions of a promotion are complete.
+    pub complete: Option<String>,
+    /// They failed, or a scanner stood before them.
+    pub failed: Option<String>,
+}
+
+impl Default for WriteBack {
+    fn default() -> Self {
+        Self { metadata: true, comment: true, status: Statuses::default() }
+    }
+}
 
 impl Comet {
     pub(super) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Result<Reading, BodyError> {
-        body::read::<IgnoredAny>(body).map(|_| Reading::of(other(name, "unknown")))
+        decode::read(self, name, body)
     }
 
-    pub(super) fn next(&self, _event: &Event, _outcome: &Outcome, _seen: &[Exchange]) -> Step {
-        Step::Refused("it is not told anything".to_owned())
+    pub(super) fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
+        tell::next(self, event, outcome, seen)
     }
 
-    pub(super) fn confirm(&self, _event: &Event, _seen: &[Exchange]) -> Step {
-        Step::Retry("it cannot be asked: set confirm = false".to_owned())
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
+    pub(super) fn confirm(&self, event: &Event, seen: &[Exchange]) -> Step {
+        details::confirm(event, seen)
     }
 
+    /// Always: a body says what somebody who knows the token says, and may be the same as an hour ago.
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
     pub(super) fn is_doubtful(&self, _event: &Event) -> bool {
-        false
+        true
     }
 
-    pub(super) fn artifacts(&self, _event: &Event, _seen: &[Exchange]) -> ArtifactStep {
-        ArtifactStep::Refused("it keeps no files".to_owned())
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
+    pub(super) fn artifacts(&self, event: &Event, seen: &[Exchange]) -> ArtifactStep {
+        artifacts::next(event, seen)
     }
 
+    /// The key alone, without a scheme's word before it.
     pub(super) fn credentials(&self) -> Vec<(Cow<'static, str>, Secret)> {
-        Vec::new()
+        self.api_key.iter().map(|key| ("Authorization".into(), key.clone())).collect()
     }
 }
+
+/// Only reads: Comet changes things by `GET` too, and those paths are never asked for.
+fn get(path: &str) -> Request {
+    Request { method: "GET".to_owned(), path: [API, path].concat(), body: None, writes: Vec::new() }
+}
+
+fn post(path: &str, body: &serde_json::Value, writes: Vec<Fact>) -> Request {
+    Request { method: "POST".to_owned(), path: [API, path].concat(), body: Some(body.to_string()), writes }
+}
+
+#[cfg(test)]
+mod tests;

@@ -99,7 +99,9 @@ pub(crate) fn change_key(event: &Event) -> Option<String> {
             let value = tag.value.as_deref().unwrap_or_default();
             put(&mut key, &["tag:", model, "/", version?, "/", &tag.key, "=", value]);
         }
-        (EventKind::VersionCreated, _) => put(&mut key, &["created:", model, "/", version?, "=", ""]),
+        (EventKind::VersionCreated, Change { stage_to: None, .. }) => {
+            put(&mut key, &["created:", model, "/", version?, "=", ""])
+        }
         (_, Change { stage_to: Some(stage), .. }) => {
             put(&mut key, &["stage:", model, "/", version?, "=", stage.as_str()]);
         }

@@ -210,6 +210,9 @@ pub struct RawCustom {
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawWriteBack {
+    pub metadata: Option<bool>,
+    pub comment: Option<bool>,
+    pub status: Option<RawStatuses>,
     pub context: Option<String>,
     pub scan_method: Option<String>,
     pub scan_results_key: Option<String>,
@@ -218,6 +221,17 @@ pub struct RawWriteBack {
     pub update_mask: Option<String>,
     pub redirect: Option<BTreeMap<String, String>>,
     pub redirect_words: RawWords,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawStatuses {
+    pub safe: Option<String>,
+    #[serde(rename = "unsafe")]
+    pub is_unsafe: Option<String>,
+    pub error: Option<String>,
+    pub complete: Option<String>,
+    pub failed: Option<String>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]

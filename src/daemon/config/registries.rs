@@ -1,5 +1,6 @@
 //! Registries: where each posts, how it signs, and how it is answered.
 
+mod comet;
 mod github;
 mod given;
 mod kind;

@@ -6,6 +6,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod comet;
+
 /// A folder with secrets and programs, and an environment.
 struct Place {
     folder: TempDir,
@@ -17,7 +19,7 @@ const SECRET: &str = "hunter2-is-the-secret";
 impl Place {
     fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().unwrap(), environment: BTreeMap::new() };
-        for name in ["webhook-secret", "developer-key", "scanner-token"] {
+        for name in ["webhook-secret", "developer-key", "scanner-token", "comet-api-key"] {
             place.write(name, SECRET, 0o600);
         }
         place.write("program", "#!/bin/sh\n", 0o755);
@@ -97,7 +99,7 @@ fn the_sample_s_named_entries_are_true() {
     assert!(config.server.tls.is_some() && config.server.tls == config.admin.tls);
     let login = config.registries["verta"].proxy.as_ref().and_then(|proxy| proxy.login.as_ref());
     assert_eq!(login.map(|(user, _)| user.as_str()), Some("scanrelay"));
-    assert_eq!(config.registries.keys().collect::<Vec<_>>(), ["verta"]);
+    assert_eq!(config.registries.keys().collect::<Vec<_>>(), ["comet", "verta"]);
     assert_eq!(config.plugins.keys().collect::<Vec<_>>(), ["announce", "no-pickles"]);
     assert_eq!(config.routes.len(), 2);
     assert_eq!(

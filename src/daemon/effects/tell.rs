@@ -11,8 +11,8 @@ use tracing::{error, warn};
 use crate::daemon::job::{Job, Outcome, Phase, Written};
 use crate::daemon::writeback::{Answer, Writeback};
 
-/// More steps than any registry needs: read, write, read again.
-pub const LONGEST_TELL: u32 = 8;
+/// More steps than any registry needs: Comet takes nine, where it has to read again whatever it wrote.
+pub const LONGEST_TELL: u32 = 10;
 /// How the development registry calls itself.
 const DEVELOPMENT: &str = "scanrelay-development-registry";
 

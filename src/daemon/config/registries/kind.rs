@@ -2,10 +2,10 @@
 
 use scanrelay::Scheme;
 use scanrelay::registry::Registry;
-use scanrelay::registry::{Comet, Databricks, Generic, HuggingFace, Mlflow, Wandb};
+use scanrelay::registry::{Databricks, Generic, HuggingFace, Mlflow, Wandb};
 
 use super::given::Given;
-use super::{github, verta};
+use super::{comet, github, verta};
 use crate::daemon::config::error::Fault;
 
 /// A kind of registry.
@@ -65,7 +65,7 @@ impl Kind {
     pub(super) fn registry(self, given: &mut Given<'_>) -> Result<Registry, Fault> {
         match self {
             Self::Verta => verta::verta(given),
-            Self::Comet => Ok(Registry::Comet(Comet::default())),
+            Self::Comet => comet::comet(given),
             Self::Mlflow => Ok(Registry::Mlflow(Mlflow::default())),
             Self::Databricks => Ok(Registry::Databricks(Databricks::default())),
             Self::HuggingFace => Ok(Registry::HuggingFace(HuggingFace::default())),

@@ -18,11 +18,11 @@ pub(super) fn verta(given: &mut Given<'_>) -> Result<Registry, Fault> {
         credentials.organization = raw.optional_text("organization");
         verta.credentials = Some(credentials);
     }
-    verta.write_back = write_back(std::mem::take(&mut given.raw.write_back), &format!("{}.write_back", given.key))?;
+    verta.write_back = write_back(&mut given.raw.write_back, &format!("{}.write_back", given.key))?;
     Ok(Registry::Verta(verta))
 }
 
-fn write_back(raw: RawWriteBack, key: &str) -> Result<WriteBack, Fault> {
+fn write_back(raw: &mut RawWriteBack, key: &str) -> Result<WriteBack, Fault> {
     let mut write_back = WriteBack::default();
     let method = |part: &str, given: Option<String>, known: &[&str], default: &mut String| match given {
         Some(word) if known.contains(&word.as_str()) => {
@@ -33,17 +33,17 @@ fn write_back(raw: RawWriteBack, key: &str) -> Result<WriteBack, Fault> {
         None => Ok(()),
     };
     // POST on a build's scan would ask for another scan; PUT on a version would replace it whole.
-    method("scan_method", raw.scan_method, &["PUT", "PATCH"], &mut write_back.scan_method)?;
-    method("redirect_method", raw.redirect_method, &["PATCH", "POST"], &mut write_back.redirect_method)?;
+    method("scan_method", raw.scan_method.take(), &["PUT", "PATCH"], &mut write_back.scan_method)?;
+    method("redirect_method", raw.redirect_method.take(), &["PATCH", "POST"], &mut write_back.redirect_method)?;
     let mut path = "full_body".to_owned();
-    method("redirect_path", raw.redirect_path, &["full_body", "plain"], &mut path)?;
+    method("redirect_path", raw.redirect_path.take(), &["full_body", "plain"], &mut path)?;
     write_back.masked = path == "full_body";
     let mut mask = "paths".to_owned();
-    method("update_mask", raw.update_mask, &["paths", "text"], &mut mask)?;
+    method("update_mask", raw.update_mask.take(), &["paths", "text"], &mut mask)?;
     write_back.mask = if mask == "paths" { Mask::Paths } else { Mask::Text };
-    let words = raw.redirect_words;
+    let words = std::mem::take(&mut raw.redirect_words);
     let texts = [
-        (raw.scan_results_key, &mut write_back.scan_results_key),
+        (raw.scan_results_key.take(), &mut write_back.scan_results_key),
         (words.in_progress, &mut write_back.in_progress),
         (words.complete, &mut write_back.complete),
         (words.failed, &mut write_back.failed),
@@ -53,7 +53,7 @@ fn write_back(raw: RawWriteBack, key: &str) -> Result<WriteBack, Fault> {
             *default = given;
         }
     }
-    if let Some(redirect) = raw.redirect {
+    if let Some(redirect) = raw.redirect.take() {
         if !redirect.values().any(|text| text.contains("{status}")) {
             return Err(Fault::at(
                 format!("{key}.redirect"),

@@ -1,0 +1,144 @@
+//! The body of a delivery: a version of a model, and the stages that it has now.
+//!
+//! The oldest shape is `{workspaceName, registryModelName, version, stages}`. The newer ones are known by their parts only:
+//! an `actionType`, `tags` or a `status` in the place of `stages`, names that the history of a version has, and all of it
+//! in the `client_payload` of a GitHub action.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Comet;
+use crate::event::Change;
+use crate::registry::object::Object;
+use crate::registry::scalar::Scalar;
+use crate::registry::{Reading, other};
+use crate::{BodyError, Event, EventKind, Stage, body};
+
+/// No version has more; what is beyond is not looked at.
+const MAX_STAGES: usize = 100;
+/// Where a change of a status has it, before and after.
+const STATUS: &str = "registryModelStatus";
+
+/// Every name that a part has had is a field, since a body may have several of them.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Payload {
+    /// As in the history of a version.
+    action_type: Scalar,
+    event_type: Scalar,
+    /// GitHub's own spelling.
+    #[serde(rename = "event_type")]
+    dispatched: Scalar,
+    workspace_name: Scalar,
+    registry_model_name: Scalar,
+    model_name: Scalar,
+    registered_model_name: Scalar,
+    version: Scalar,
+    registry_model_item_version: Scalar,
+    stages: Value,
+    tags: Value,
+    status: Scalar,
+    new_value: Value,
+    previous_value: Value,
+    user_name: Scalar,
+    #[serde(rename = "client_payload")]
+    client_payload: Option<Box<Object<Self>>>,
+}
+
+pub(super) fn read(comet: &Comet, name: &str, body: &[u8]) -> Result<Reading, BodyError> {
+    let Some(mut payload) = body::read::<Payload>(body)? else { return Ok(Reading::of(other(name, "unreadable"))) };
+    let dispatched = std::mem::take(&mut payload.dispatched).get();
+    if let Some(inner) = payload.client_payload.take() {
+        let Object(inner) = *inner;
+        payload = inner;
+    }
+    Ok(payload.into_reading(comet, name, dispatched))
+}
+
+impl Payload {
+    fn into_reading(self, comet: &Comet, name: &str, dispatched: Option<String>) -> Reading {
+        let word = self.action_type.get().or(self.event_type.get());
+        // What a GitHub action's event is called, somebody chose; as a hint it serves where it is a word of Comet's.
+        let word = word.or(dispatched.filter(|word| word.starts_with("MODEL_VERSION_")));
+        let part = |value: &Value, key: &str| value[key].as_str().map(str::to_owned);
+        let status = self.status.get().or_else(|| part(&self.new_value, STATUS));
+        let knows_stages = !self.stages.is_null() || !self.tags.is_null() || status.is_some();
+        let kind = kind(word, knows_stages);
+
+        let mut event = Event::new(kind, name);
+        event.workspace = self.workspace_name.get().or_else(|| comet.workspace.clone());
+        event.model.name =
+            self.registry_model_name.get().or(self.model_name.get()).or(self.registered_model_name.get());
+        event.model.id = identity(event.workspace.as_deref(), event.model.name.as_deref());
+        event.version.name = self.version.get().or(self.registry_model_item_version.get());
+        event.actor = self.user_name.get().or_else(|| part(&self.new_value, "changedBy"));
+        if let (Some(wanted), Some(workspace)) = (&comet.workspace, &event.workspace)
+            && wanted != workspace
+        {
+            event.kind = EventKind::Other("of another workspace".to_owned());
+        }
+        // What is not so yet, or of no version, has no stage that a rule could take for one.
+        if matches!(event.kind, EventKind::Other(_)) {
+            return Reading::of(event);
+        }
+
+        let from = part(&self.previous_value, STATUS).map(|name| Stage::new(&name));
+        let by_status =
+            status.map(|name| Change { stage_from: from, stage_to: Some(Stage::new(&name)), ..Change::default() });
+        let listed = [&self.stages, &self.tags].into_iter().flat_map(names);
+        let mut changes: Vec<Change> = Vec::new();
+        for change in by_status.into_iter().chain(listed.map(to)) {
+            if changes.iter().all(|known| known.stage_to != change.stage_to) {
+                changes.push(change);
+            }
+        }
+        if event.kind == EventKind::StageChanged {
+            if changes.is_empty() {
+                event.change_key = no_stage(&event);
+            } else {
+                event.change = changes.remove(0);
+            }
+        }
+        Reading { event, also: changes }
+    }
+}
+
+/// A list of names, or one name. Anything else is none.
+pub(super) fn names(value: &Value) -> Vec<&str> {
+    let one = value.as_str().into_iter();
+    let listed = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+    one.chain(listed).filter(|name| !name.is_empty()).take(MAX_STAGES).collect()
+}
+
+fn to(name: &str) -> Change {
+    Change { stage_to: Some(Stage::new(name)), ..Change::default() }
+}
+
+/// By its word, where there is one; a body that lists stages tells of a change of them whatever it is called.
+fn kind(word: Option<String>, knows_stages: bool) -> EventKind {
+    match word.as_deref() {
+        Some("MODEL_VERSION_CREATED") => EventKind::VersionCreated,
+        Some("MODEL_VERSION_DELETED") => EventKind::VersionDeleted,
+        // Somebody asks for a status, and nobody has granted it.
+        Some(word @ ("MODEL_VERSION_STATUS_REQUEST_CHANGE" | "MODEL_VERSION_DOWNLOADED")) => {
+            EventKind::Other(word.to_owned())
+        }
+        _ if knows_stages => EventKind::StageChanged,
+        Some(word) => EventKind::Other(word.to_owned()),
+        None => EventKind::Other("unknown".to_owned()),
+    }
+}
+
+/// `WORKSPACE/MODEL`: a model's name is its own in one workspace only, and one webhook may tell of several.
+fn identity(workspace: Option<&str>, model: Option<&str>) -> Option<String> {
+    let part = |text: &str| text.replace('%', "%25").replace('/', "%2F");
+    Some([&part(workspace?), "/", &part(model?)].concat())
+}
+
+/// That a version has no stage at all is a state too: without it, the same stage given again would look like the one
+/// that is known.
+fn no_stage(event: &Event) -> Option<String> {
+    let mut gone = event.clone();
+    gone.change.stage_to = Some(Stage::new(""));
+    crate::registry::rule::change_key(&gone)
+}
