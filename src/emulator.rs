@@ -1,4 +1,4 @@
-//! The development registry: a stand-in for Verta on loopback, in memory.
+//! The development registry: a stand-in for Verta, and beside it for Comet, on loopback, in memory.
 //!
 //! It has the paths, ids, events and errors of Verta as far as they are known, and where they are not it does the plain
 //! thing and says so. Beside them stand paths of its own: `/dev/faults`, `/dev/writes`, and `/dev/artifacts/…`, where
@@ -11,6 +11,7 @@ mod artifacts;
 mod beside;
 mod builds;
 mod calls;
+mod comet;
 mod date;
 mod deliver;
 mod dev;

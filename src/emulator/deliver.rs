@@ -132,7 +132,7 @@ async fn text(mut answer: Response) -> String {
 }
 
 /// The last cause says what happened; the others name the location.
-fn words(error: &reqwest::Error) -> String {
+pub fn words(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".to_owned();
     }

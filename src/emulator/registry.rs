@@ -12,6 +12,7 @@ use super::activities::Activity;
 use super::answer::Refusal;
 use super::artifacts::Artifacts;
 use super::builds::Build;
+use super::comet::Comet;
 use super::date;
 use super::deliver::{self, Call};
 use super::dev::{Fault, Write};
@@ -70,6 +71,7 @@ pub struct State {
     pub builds: BTreeMap<u64, Build>,
     pub calls: BTreeMap<Uint64, Call>,
     pub artifacts: Artifacts,
+    pub comet: Comet,
     pub writes: Vec<Write>,
     pub fault: Fault,
 }
@@ -89,6 +91,7 @@ impl State {
             builds: BTreeMap::new(),
             calls: BTreeMap::new(),
             artifacts: Artifacts::default(),
+            comet: Comet::default(),
             writes: Vec::new(),
             fault: Fault::None,
         }
@@ -106,6 +109,11 @@ impl State {
 
     pub fn next_uuid(&mut self) -> String {
         self.uuids.next()
+    }
+
+    /// Letters and digits, as Comet's ids are.
+    pub fn next_comet_id(&mut self) -> String {
+        self.uuids.next().replace('-', "")
     }
 
     /// The workspace of that name, which exists from now on.

@@ -11,8 +11,8 @@ use actix_web::{HttpMessage as _, Resource, ResponseError as _};
 use super::answer::{MAX_BODY, Refusal};
 use super::registry::Registry;
 use super::{
-    SERVER, activities, artifacts, beside, builds, calls, dev, login, models, page, scans, search, stages, versions,
-    webhooks,
+    SERVER, activities, artifacts, beside, builds, calls, comet, dev, login, models, page, scans, search, stages,
+    versions, webhooks,
 };
 
 /// Who calls.
@@ -36,6 +36,7 @@ pub fn routes(registry: &Data<Registry>) -> impl FnOnce(&mut ServiceConfig) + us
             .configure(models_and_versions)
             .configure(deployment)
             .configure(the_page)
+            .configure(comet::routes)
             .service(at("/dev/faults", "PUT").route(web::put().to(dev::faults)))
             .service(at("/dev/writes", "GET").route(web::get().to(dev::writes)))
             .service(
@@ -182,7 +183,11 @@ async fn door(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    if request.path().starts_with("/api/") {
+    if comet::is_asked(&request) {
+        if let Some(answer) = comet::turned_away(&request) {
+            return Ok(request.into_response(answer));
+        }
+    } else if request.path().starts_with("/api/") {
         let email = request.headers().get("Grpc-Metadata-email").and_then(|email| email.to_str().ok());
         let Some(email) = email.map(str::trim).filter(|email| !email.is_empty()) else {
             let refusal = Refusal::unauthenticated("the header Grpc-Metadata-email is missing: it says who you are");
