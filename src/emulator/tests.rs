@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod client;
+mod comet;
 mod events;
 mod harness;
 mod integration;

@@ -83,7 +83,6 @@ pub fn version(model: &str) -> Value {
     json!({ "workspace": WORKSPACE, "model": model, "version": "1.0.0" })
 }
 
-#[expect(clippy::disallowed_methods, reason = "the place that the user's own environment names")]
 fn environment() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));

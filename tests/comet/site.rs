@@ -72,6 +72,16 @@ actions = ["act"]
         Daemon::start_as(&self.site, &self.configuration)
     }
 
+    /// The same so many seconds later, by its clock.
+    pub fn start_later(&self, seconds: &str) -> Daemon {
+        let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketime.so.1", std::env::consts::ARCH);
+        assert!(std::fs::exists(&library).unwrap(), "{library} is missing: tests/install");
+        let mut serve = self.site.command(&["--log", "debug", "serve"]);
+        self.site.write("scanrelay.toml", &self.configuration, 0o600);
+        serve.env("LD_PRELOAD", library).env("FAKETIME", seconds).env("DONT_FAKE_MONOTONIC", "1");
+        Daemon::start_by(&mut serve)
+    }
+
     /// How often the action ran.
     pub fn acted(&self) -> usize {
         self.site.lines("acted").len()

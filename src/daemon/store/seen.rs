@@ -14,6 +14,8 @@ use super::statement::Statements as _;
 
 /// Rows of one fingerprint that are looked at: more than one means that bodies differ under one id, again and again.
 const MOST: usize = 1000;
+/// The bodies of those who have a token and no id count as the same one for so long.
+const HINT: Duration = Duration::from_mins(1);
 /// Forgotten keys that are removed in one transaction.
 const FORGOTTEN: u32 = 1000;
 
@@ -53,6 +55,11 @@ impl Key {
         &self.bytes
     }
 
+    /// A token vouches for it and an id is not there: the same bytes may say again what was not so the first time.
+    fn is_of_a_hint(&self) -> bool {
+        self.remember <= HINT
+    }
+
     /// Looks it up.
     pub(super) fn look(&self, batch: &Batch<'_>, registry: &str, now: Timestamp) -> Result<Known, StoreError> {
         let fingerprint = fingerprint(registry, &self.bytes);
@@ -64,7 +71,9 @@ impl Key {
             if row.forget_at > now.as_millis() {
                 known.newest = known.newest.or(Some(id));
                 if row.ours && row.body == self.body {
-                    known.same = known.same.or(Some(row.delivery));
+                    if known.same.is_none() && !(self.is_of_a_hint() && was_not_so(batch, row.delivery)?) {
+                        known.same = Some(row.delivery);
+                    }
                 } else if row.ours {
                     known.conflict = true;
                 }
@@ -129,6 +138,13 @@ fn row(connection: &Connection, id: i64, registry: &str, key: &[u8]) -> Result<O
         })
         .optional()?;
     Ok(row)
+}
+
+/// Whether the registry was asked about that delivery and said that it is not so.
+fn was_not_so(connection: &Connection, delivery: i64) -> Result<bool, StoreError> {
+    let query =
+        "select exists (select 1 from delivery where id = ?1 and state = 'ignored' and reason like 'not confirmed: %')";
+    Ok(connection.statement(query)?.query_row([delivery], |row| row.get(0))?)
 }
 
 fn body_digest(body: &[u8]) -> [u8; 16] {

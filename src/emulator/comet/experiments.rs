@@ -11,19 +11,21 @@ use super::upload;
 use crate::emulator::registry::Registry;
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Create {
-    workspace_name: String,
-    project_name: String,
-    experiment_name: Option<String>,
+    #[serde(rename = "workspaceName")]
+    workspace: String,
+    #[serde(rename = "projectName")]
+    project: String,
+    #[serde(rename = "experimentName")]
+    name: Option<String>,
 }
 
 /// A workspace exists once it is named.
 pub async fn create(registry: Data<Registry>, Told(asked): Told<Create>) -> Answer {
     let mut state = registry.state();
     let key = state.next_comet_id();
-    let name = asked.experiment_name.unwrap_or_else(|| key.clone());
-    let (workspace, project) = (asked.workspace_name, asked.project_name);
+    let name = asked.name.unwrap_or_else(|| key.clone());
+    let (workspace, project) = (asked.workspace, asked.project);
     state.comet.experiments.insert(key.clone(), Experiment { name, workspace, project, assets: Vec::new() });
     Ok(Json(json!({ "experimentKey": key })))
 }

@@ -25,12 +25,12 @@ struct Instructions {
 #[derive(Deserialize)]
 struct Version {
     #[serde(default)]
-    assets: Vec<Object<Asset>>,
+    assets: Vec<Object<Listed>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Asset {
+struct Listed {
     file_name: Scalar,
     asset_id: Scalar,
     experiment_key: Scalar,
@@ -52,7 +52,7 @@ pub(super) fn next(event: &Event, seen: &[Exchange]) -> ArtifactStep {
     if assets.is_empty() {
         return ArtifactStep::Refused("the version has no files: log a model, then register it again".to_owned());
     }
-    let sources = assets.into_iter().map(|Object(asset)| asset.source(s3_download_enabled)).collect::<Option<_>>();
+    let sources = assets.into_iter().map(|Object(listed)| listed.source(s3_download_enabled)).collect::<Option<_>>();
     sources.map_or_else(
         // Whoever scanned the rest has not seen it.
         || ArtifactStep::Refused("the registry does not say where one of the version's files is".to_owned()),
@@ -60,7 +60,7 @@ pub(super) fn next(event: &Event, seen: &[Exchange]) -> ArtifactStep {
     )
 }
 
-impl Asset {
+impl Listed {
     fn source(self, signed: bool) -> Option<ArtifactSource> {
         let (name, link) = (self.file_name.get()?, self.link.get());
         let location = if self.remote == true {

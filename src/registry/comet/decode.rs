@@ -16,13 +16,15 @@ use crate::{BodyError, Event, EventKind, Stage, body};
 
 /// No version has more; what is beyond is not looked at.
 const MAX_STAGES: usize = 100;
+/// Comet's word for a version that has no status.
+const NO_STATUS: &str = "None";
 /// Where a change of a status has it, before and after.
 const STATUS: &str = "registryModelStatus";
 
 /// Every name that a part has had is a field, since a body may have several of them.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Payload {
+struct Body {
     /// As in the history of a version.
     action_type: Scalar,
     event_type: Scalar,
@@ -46,16 +48,16 @@ struct Payload {
 }
 
 pub(super) fn read(comet: &Comet, name: &str, body: &[u8]) -> Result<Reading, BodyError> {
-    let Some(mut payload) = body::read::<Payload>(body)? else { return Ok(Reading::of(other(name, "unreadable"))) };
-    let dispatched = std::mem::take(&mut payload.dispatched).get();
-    if let Some(inner) = payload.client_payload.take() {
+    let Some(mut told) = body::read::<Body>(body)? else { return Ok(Reading::of(other(name, "unreadable"))) };
+    let dispatched = std::mem::take(&mut told.dispatched).get();
+    if let Some(inner) = told.client_payload.take() {
         let Object(inner) = *inner;
-        payload = inner;
+        told = inner;
     }
-    Ok(payload.into_reading(comet, name, dispatched))
+    Ok(told.into_reading(comet, name, dispatched))
 }
 
-impl Payload {
+impl Body {
     fn into_reading(self, comet: &Comet, name: &str, dispatched: Option<String>) -> Reading {
         let word = self.action_type.get().or(self.event_type.get());
         // What a GitHub action's event is called, somebody chose; as a hint it serves where it is a word of Comet's.
@@ -63,7 +65,7 @@ impl Payload {
         let part = |value: &Value, key: &str| value[key].as_str().map(str::to_owned);
         let status = self.status.get().or_else(|| part(&self.new_value, STATUS));
         let knows_stages = !self.stages.is_null() || !self.tags.is_null() || status.is_some();
-        let kind = kind(word, knows_stages);
+        let kind = kind(word.as_deref(), knows_stages);
 
         let mut event = Event::new(kind, name);
         event.workspace = self.workspace_name.get().or_else(|| comet.workspace.clone());
@@ -82,9 +84,12 @@ impl Payload {
             return Reading::of(event);
         }
 
-        let from = part(&self.previous_value, STATUS).map(|name| Stage::new(&name));
-        let by_status =
-            status.map(|name| Change { stage_from: from, stage_to: Some(Stage::new(&name)), ..Change::default() });
+        let from = part(&self.previous_value, STATUS).filter(|name| name != NO_STATUS).map(|name| Stage::new(&name));
+        let by_status = status.filter(|name| name != NO_STATUS).map(|name| Change {
+            stage_from: from,
+            stage_to: Some(Stage::new(&name)),
+            ..Change::default()
+        });
         let listed = [&self.stages, &self.tags].into_iter().flat_map(names);
         let mut changes: Vec<Change> = Vec::new();
         for change in by_status.into_iter().chain(listed.map(to)) {
@@ -107,7 +112,7 @@ impl Payload {
 pub(super) fn names(value: &Value) -> Vec<&str> {
     let one = value.as_str().into_iter();
     let listed = value.as_array().into_iter().flatten().filter_map(Value::as_str);
-    one.chain(listed).filter(|name| !name.is_empty()).take(MAX_STAGES).collect()
+    one.chain(listed).filter(|name| !["", NO_STATUS].contains(name)).take(MAX_STAGES).collect()
 }
 
 fn to(name: &str) -> Change {
@@ -115,8 +120,8 @@ fn to(name: &str) -> Change {
 }
 
 /// By its word, where there is one; a body that lists stages tells of a change of them whatever it is called.
-fn kind(word: Option<String>, knows_stages: bool) -> EventKind {
-    match word.as_deref() {
+fn kind(word: Option<&str>, knows_stages: bool) -> EventKind {
+    match word {
         Some("MODEL_VERSION_CREATED") => EventKind::VersionCreated,
         Some("MODEL_VERSION_DELETED") => EventKind::VersionDeleted,
         // Somebody asks for a status, and nobody has granted it.

@@ -96,6 +96,10 @@ fn a_new_version_can_be_a_promotion_and_has_then_the_stage_s_key() {
     );
 }
 
+fn event_of_status(status: &str) -> Event {
+    event(&of(&format!(r#""actionType":"MODEL_VERSION_STATUS_CHANGED","status":"{status}""#)))
+}
+
 #[test]
 fn a_status_says_what_it_was() {
     let change = r#""actionType":"MODEL_VERSION_STATUS_CHANGED","tags":["x"],"userName":"ada",
@@ -103,6 +107,8 @@ fn a_status_says_what_it_was() {
     let event = event(&of(change));
     assert_eq!(event.change.stage_from, Some(Stage::new("staging")));
     assert_eq!(event.actor.as_deref(), Some("ada"));
+    let taken = event_of_status("None");
+    assert_eq!((taken.change.stage_to, taken.change_key.as_deref()), (None, Some("stage:acme%2Ffraud/1.0.0=")));
 }
 
 #[test]

@@ -29,8 +29,8 @@ fn a_stage_stands_wherever_the_registry_keeps_it() {
         check(PROMOTION, 200, &format!(r#"{{"registryModelItemId":"i",{stands}}}"#), "done");
     }
     let gone = r#"{"registryModelItemId":"i","tags":["Staging"],"status":"None"}"#;
-    check(PROMOTION, 200, gone, "refused: the version is at none, staging now, not at production");
-    let none = r#"{"registryModelItemId":"i","tags":[],"status":null}"#;
+    check(PROMOTION, 200, gone, "refused: the version is at staging now, not at production");
+    let none = r#"{"registryModelItemId":"i","tags":[],"status":"None"}"#;
     check(PROMOTION, 200, none, "refused: the version has no stage now, not production");
 }
 

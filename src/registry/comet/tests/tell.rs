@@ -137,8 +137,8 @@ fn a_status_is_written_where_one_is_configured_and_known_as_our_own() {
 
 #[test]
 fn each_place_can_be_left_out() {
-    let mut comet = Comet::default();
-    comet.write_back = WriteBack { metadata: false, comment: false, status: Statuses::default() };
+    let write_back = WriteBack { metadata: false, comment: false, status: Statuses::default() };
+    let comet = Comet { write_back, ..Comet::default() };
     let (lines, _) = Pretence::default().told(&comet, &scanned(Verdict::Safe, None));
     assert_eq!(lines, [DETAILS, "done"]);
 }
