@@ -293,7 +293,7 @@ impl Registry {
 
     /// The next step towards telling the registry `outcome`, after the exchanges `seen` so far.
     ///
-    /// It ends: Verta takes two requests at most. Beginning anew after [`Step::Retry`] does no harm.
+    /// It ends: Verta takes two requests at most, Comet nine. Beginning anew after [`Step::Retry`] does no harm.
     pub fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
         match self {
             Self::Verta(verta) => verta.next(event, outcome, seen),
@@ -324,7 +324,7 @@ impl Registry {
 
     /// The next step towards the files of the version that the event is about. It only reads.
     ///
-    /// It ends: Verta takes two requests, and one for each file that it keeps, of which there are at most 1000.
+    /// It ends: Verta takes two requests, and one for each file that it keeps, of which there are at most 1000; Comet takes one.
     pub fn artifacts(&self, event: &Event, seen: &[Exchange]) -> ArtifactStep {
         match self {
             Self::Verta(verta) => verta.artifacts(event, seen),

@@ -1,11 +1,12 @@
 //! Comet: an API key, and where outcomes are written.
 
+use scanrelay::Stage;
 use scanrelay::registry::comet::{Statuses, WriteBack};
 use scanrelay::registry::{Comet, Registry};
 
 use super::given::Given;
 use crate::daemon::config::error::Fault;
-use crate::daemon::config::raw::{RawStatuses, RawWriteBack};
+use crate::daemon::config::raw::{RawRegistry, RawRules, RawStatuses, RawWriteBack};
 
 pub(super) fn comet(given: &mut Given<'_>) -> Result<Registry, Fault> {
     given.need_credentials(r#"{ api_key = { file = "PATH" } }"#)?;
@@ -15,7 +16,26 @@ pub(super) fn comet(given: &mut Given<'_>) -> Result<Registry, Fault> {
         comet.api_key = Some(login.secret("api_key")?);
     }
     comet.write_back = write_back(&mut given.raw.write_back, given.answered, &format!("{}.write_back", given.key))?;
+    if let Some(status) = chained(&comet.write_back.status, &given.raw) {
+        given.warnings.push(format!(
+            "{}.write_back.status: {status:?} is a stage of a rule, too, and what scanrelay writes itself starts nothing: \
+             give the rule another stage, or let a route have the scanners and the actions",
+            given.key
+        ));
+    }
     Ok(Registry::Comet(comet))
+}
+
+/// A status that we write and that a rule waits for.
+fn chained<'a>(statuses: &'a Statuses, raw: &RawRegistry) -> Option<&'a str> {
+    let Statuses { safe, is_unsafe, error, complete, failed, .. } = statuses;
+    let rules = [&raw.promote_on, &raw.scan_on].into_iter().flatten().flat_map(|rules| match rules {
+        RawRules::One(rule) => std::slice::from_ref(rule),
+        RawRules::Several(rules) => rules,
+    });
+    let stages: Vec<Stage> = rules.filter_map(|rule| rule.stage.as_deref().map(Stage::new)).collect();
+    let written = [safe, is_unsafe, error, complete, failed].into_iter().flatten();
+    written.map(String::as_str).find(|status| stages.contains(&Stage::new(status)))
 }
 
 fn write_back(raw: &mut RawWriteBack, answered: bool, key: &str) -> Result<WriteBack, Fault> {

@@ -58,3 +58,17 @@ fn what_is_not_comet_s_is_refused() {
     let verta = [REGISTRY, "write_back = { comment = true }"].concat();
     refused(&verta, "registries.verta.write_back: it has a key that verta has not");
 }
+
+#[test]
+fn a_status_of_ours_that_a_rule_waits_for_is_warned_of() {
+    let warned = |status: &str| {
+        let text = [COMET, &format!("write_back = {{ status = {{ safe = \"{status}\" }} }}")].concat();
+        Place::new().load(&text).unwrap().warnings
+    };
+    assert_eq!(warned("Approved"), [""; 0]);
+    let [warning] = &warned("PRODUCTION")[..] else { panic!("one warning") };
+    assert!(
+        warning.starts_with("registries.comet.write_back.status: \"PRODUCTION\" is a stage of a rule, too"),
+        "{warning}"
+    );
+}
