@@ -20,6 +20,7 @@ mod date;
 pub mod generic;
 pub mod github;
 pub mod huggingface;
+pub mod login;
 pub mod mlflow;
 mod object;
 mod rule;

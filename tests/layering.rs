@@ -214,8 +214,10 @@ const BINARY: &[Room] = &[
 /// Who takes the bytes out of a `Secret`, and what for.
 const EXPOSED: &[(&str, &str)] = &[
     ("src/signature.rs", "to send a token in its header"),
-    ("src/signature/scheme.rs", "to make a MAC's key, and to see whether a header can carry the token"),
+    ("src/signature/key.rs", "to make a key of it"),
+    ("src/signature/scheme.rs", "to see whether a header can carry the token"),
     ("src/signature/verify.rs", "to compare a token in constant time"),
+    ("src/registry/login.rs", "to write it as HTTP's Authorization has it"),
     ("src/daemon/admin.rs", "to compare the admin token in constant time"),
     ("src/daemon/config/tls.rs", "to read the private key of a certificate"),
     ("src/daemon/runner/mask.rs", "to find it in a run's log and mask it there"),

@@ -1,6 +1,7 @@
 //! What an answer means before anybody looks into it: the same for every registry.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::object::Object;
 use super::{Exchange, Step};
@@ -17,12 +18,28 @@ pub(super) fn object<'a, T: Deserialize<'a>>(exchange: &'a Exchange) -> Result<T
                 exchange.request, exchange.status
             ))
         }),
-        401 | 403 => Err(Step::Retry(format!(
-            "{} was answered {}: the credentials are not accepted",
-            exchange.request, exchange.status
-        ))),
-        408 | 429 | 500..=599 => Err(Step::Retry(format!("{} was answered {}", exchange.request, exchange.status))),
-        status => Err(Step::Refused(format!("{} was answered {status}", exchange.request))),
+        status => Err(refused(exchange, status)),
+    }
+}
+
+/// What follows from an answer that is no 2xx.
+fn refused(exchange: &Exchange, status: u16) -> Step {
+    match status {
+        401 | 403 => {
+            Step::Retry(format!("{} was answered {status}: the credentials are not accepted", exchange.request))
+        }
+        408 | 429 | 500..=599 => Step::Retry(format!("{} was answered {status}", exchange.request)),
+        status => Step::Refused(format!("{} was answered {status}", exchange.request)),
+    }
+}
+
+/// For a registry whose 2xx says everything, with nothing in it or any JSON. A login page is neither.
+pub(super) fn settled(exchange: &Exchange) -> Step {
+    let said = exchange.body.trim_ascii();
+    match exchange.status {
+        200..=299 if said.is_empty() || serde_json::from_slice::<IgnoredAny>(said).is_ok() => Step::Done,
+        status @ 200..=299 => Step::Retry(format!("{} was answered {status} with what is no JSON", exchange.request)),
+        status => refused(exchange, status),
     }
 }
 
@@ -46,7 +63,8 @@ pub(super) fn query(pairs: &[(&str, &str)]) -> String {
     query
 }
 
-fn encoded(text: &str) -> String {
+/// Unreserved characters as they are, the rest percent-encoded (RFC 3986 section 2.3): a query's value, or a part of a segment.
+pub(super) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -8,6 +8,7 @@ mod status;
 
 use std::borrow::Cow;
 
+use super::login::{AUTHORIZATION, bearer};
 use super::{ArtifactStep, Exchange, Outcome, Reading, Step};
 use crate::{BodyError, Caller, Event, Secret};
 
@@ -55,8 +56,7 @@ impl GitHub {
 
     pub(super) fn credentials(&self) -> Vec<(Cow<'static, str>, Secret)> {
         let Some(token) = &self.token else { return Vec::new() };
-        let bearer = Secret::new([b"Bearer ".as_slice(), token.expose()].concat());
-        let headers = [("Authorization", bearer), ("X-GitHub-Api-Version", Secret::new("2022-11-28"))];
+        let headers = [(AUTHORIZATION, Ok(bearer(token))), ("X-GitHub-Api-Version", Secret::new("2022-11-28"))];
         headers.into_iter().filter_map(|(name, value)| Some((name.into(), value.ok()?))).collect()
     }
 }

@@ -120,6 +120,61 @@ pub struct RawRegistry {
     pub write_back: RawWriteBack,
     pub promote_on: Option<RawRules>,
     pub scan_on: Option<RawRules>,
+    pub mapping: Option<RawMapping>,
+    pub tell: Option<RawTells>,
+    pub ask: Option<RawAsk>,
+}
+
+/// Where in the body each fact is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawMapping {
+    pub kind: String,
+    #[serde(default)]
+    pub kinds: BTreeMap<String, String>,
+    pub id: Option<String>,
+    pub occurred_at: Option<String>,
+    pub workspace: Option<String>,
+    pub model: Option<String>,
+    pub model_id: Option<String>,
+    pub version: Option<String>,
+    pub version_id: Option<String>,
+    pub stage_from: Option<String>,
+    pub stage: Option<String>,
+    pub alias: Option<String>,
+    pub tag: Option<String>,
+    pub tag_value: Option<String>,
+    pub build: Option<String>,
+    pub image: Option<String>,
+    pub artifact_uri: Option<String>,
+    pub actor: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawTells {
+    pub scan: Option<RawTell>,
+    pub promotion: Option<RawTell>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawTell {
+    pub method: Option<String>,
+    pub path: String,
+    pub body: String,
+    #[serde(default)]
+    pub progress: bool,
+    #[serde(default)]
+    pub words: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawAsk {
+    pub path: String,
+    pub pointer: String,
+    pub equals: String,
 }
 
 /// Those of every kind of registry; which of them one has, its kind knows.

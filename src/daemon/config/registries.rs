@@ -1,6 +1,7 @@
 //! Registries: where each posts, how it signs, and how it is answered.
 
 mod comet;
+mod generic;
 mod github;
 mod given;
 mod kind;
@@ -79,10 +80,16 @@ fn registry(
     let mut given = Given { raw, key: key.clone(), answered: url.is_some(), source, warnings };
     let registry = kind.registry(&mut given)?;
     let Given { raw, .. } = given;
-    if raw.write_back != RawWriteBack::default() {
+    let left = [
+        ("write_back", raw.write_back != RawWriteBack::default()),
+        ("mapping", raw.mapping.is_some()),
+        ("tell", raw.tell.is_some()),
+        ("ask", raw.ask.is_some()),
+    ];
+    if let Some((section, _)) = left.into_iter().find(|(_, left)| *left) {
         return Err(Fault::at(
-            format!("{key}.write_back"),
-            format!("it has a key that {} has not: see examples/scanrelay.toml for those of each kind", raw.kind),
+            format!("{key}.{section}"),
+            format!("{} has none, or not with this key: see examples/scanrelay.toml for those of each kind", raw.kind),
         ));
     }
     let authority =

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use super::*;
 
 mod comet;
+mod kinds;
 
 /// A folder with secrets and programs, and an environment.
 struct Place {
@@ -19,9 +20,12 @@ const SECRET: &str = "hunter2-is-the-secret";
 impl Place {
     fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().unwrap(), environment: BTreeMap::new() };
-        for name in ["webhook-secret", "developer-key", "scanner-token", "comet-api-key"] {
+        for name in
+            ["webhook-secret", "developer-key", "scanner-token", "comet-api-key", "github-token", "generic-token"]
+        {
             place.write(name, SECRET, 0o600);
         }
+        place.write("generic-secret", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", 0o600);
         place.write("program", "#!/bin/sh\n", 0o755);
         place
     }
@@ -82,7 +86,9 @@ fn the_sample_s_named_entries_are_true() {
     let is_setting = |line: &str| {
         let key = line.split(['=', ']']).next().unwrap_or_default().trim();
         line.starts_with('[')
-            || (line.contains(" = ") && !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+            || (line.contains(" = ")
+                && !key.is_empty()
+                && key.bytes().all(|b| b.is_ascii_lowercase() || b"_.".contains(&b)))
     };
     let uncommented: Vec<&str> = SAMPLE
         .lines()
@@ -99,7 +105,7 @@ fn the_sample_s_named_entries_are_true() {
     assert!(config.server.tls.is_some() && config.server.tls == config.admin.tls);
     let login = config.registries["verta"].proxy.as_ref().and_then(|proxy| proxy.login.as_ref());
     assert_eq!(login.map(|(user, _)| user.as_str()), Some("scanrelay"));
-    assert_eq!(config.registries.keys().collect::<Vec<_>>(), ["comet", "verta"]);
+    assert_eq!(config.registries.keys().collect::<Vec<_>>(), ["comet", "elsewhere", "github", "verta"]);
     assert_eq!(config.plugins.keys().collect::<Vec<_>>(), ["announce", "no-pickles"]);
     assert_eq!(config.routes.len(), 2);
     assert_eq!(

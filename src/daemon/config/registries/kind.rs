@@ -2,10 +2,10 @@
 
 use scanrelay::Scheme;
 use scanrelay::registry::Registry;
-use scanrelay::registry::{Databricks, Generic, HuggingFace, Mlflow, Wandb};
+use scanrelay::registry::{Databricks, HuggingFace, Mlflow, Wandb};
 
 use super::given::Given;
-use super::{comet, github, verta};
+use super::{comet, generic, github, verta};
 use crate::daemon::config::error::Fault;
 
 /// A kind of registry.
@@ -71,7 +71,7 @@ impl Kind {
             Self::HuggingFace => Ok(Registry::HuggingFace(HuggingFace::default())),
             Self::Wandb => Ok(Registry::Wandb(Wandb::default())),
             Self::GitHub => github::github(given),
-            Self::Generic => Ok(Registry::Generic(Generic::default())),
+            Self::Generic => generic::generic(given),
         }
     }
 }
