@@ -13,6 +13,8 @@ pub mod plan;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
+    /// Asks the registry whether an event that is a hint is so, before scanners run.
+    Ask,
     /// Asks the registry whether the promotion still stands.
     Confirm,
     /// Runs a plugin.
@@ -228,7 +230,7 @@ pub fn overdrawn(job: &Job, schedule: &Schedule) -> Option<String> {
     let spent = match job.phase {
         Phase::Run => job.attempts > schedule.plugin_attempts,
         Phase::Progress => job.attempts > 1,
-        Phase::Confirm | Phase::Report => schedule.wait(job.attempts.saturating_sub(1)).is_none(),
+        Phase::Ask | Phase::Confirm | Phase::Report => schedule.wait(job.attempts.saturating_sub(1)).is_none(),
     };
     spent.then(|| format!("the daemon stopped in the middle of its last attempt ({})", job.attempts - 1))
 }
@@ -240,6 +242,7 @@ fn dead(reason: String) -> Next {
 impl Phase {
     pub fn word(self) -> &'static str {
         match self {
+            Self::Ask => "ask",
             Self::Confirm => "confirm",
             Self::Run => "run",
             Self::Progress => "progress",
@@ -248,7 +251,9 @@ impl Phase {
     }
 
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Confirm, Self::Run, Self::Progress, Self::Report].into_iter().find(|phase| phase.word() == word)
+        [Self::Ask, Self::Confirm, Self::Run, Self::Progress, Self::Report]
+            .into_iter()
+            .find(|phase| phase.word() == word)
     }
 }
 

@@ -122,7 +122,7 @@ impl Metrics {
                 }
                 return;
             }
-            Phase::Confirm => &self.0.confirmations,
+            Phase::Ask | Phase::Confirm => &self.0.confirmations,
             Phase::Progress | Phase::Report => &self.0.writebacks,
         };
         if let Some(counter) = family.get(&labels("registry", &job.name, "result", word)) {

@@ -63,7 +63,8 @@ fn route(event: &Event) -> Result<Plan, String> {
         error_is_unsafe: false,
         actions: names(actions),
         report: true,
-        confirm_first: false,
+        // What the registry north tells is a hint.
+        confirm_first: event.registry == "north",
         configuration: "simulated".to_owned(),
     };
     let careful = event.model.id.as_deref() == Some("2");

@@ -54,6 +54,37 @@ async fn a_stage_that_was_taken_back_before_anybody_asked_starts_nothing_and_cou
 }
 
 #[tokio::test]
+async fn a_stage_that_was_taken_back_during_the_scan_starts_no_action() {
+    let registry = Registry::start();
+    let gate = Gate::new(&registry.url, "").guarded();
+    gate.site.pipe("go");
+    gate.site.plugin("act", ACT);
+    gate.site.plugin(
+        "scan",
+        "echo ran >> $SITE/scanned; read word < $SITE/go; echo '{\"type\":\"result\",\"verdict\":\"safe\"}'",
+    );
+    let daemon = gate.start();
+    let mut ada = Client::start(&registry.url);
+    ada.registers("fraud");
+    plain_webhook(&registry, &daemon).await;
+    ada.changes("set_status", "fraud", "status", "Production");
+    until("the scan", || std::future::ready(gate.site.lines("scanned").len()), |runs| *runs == 1).await;
+    ada.changes("set_status", "fraud", "status", "QA");
+    gate.site.tell("go").await;
+    let rows = ended(&daemon, 2).await;
+    assert_eq!(words(&rows[1]), ("promotion", "ignored"));
+    assert_eq!(reason(&rows[1]), "not confirmed: the version is at qa now, not at production");
+    assert_eq!(gate.acted(), 0);
+
+    // Once more, and it stays.
+    gate.site.plugin("scan", "echo '{\"type\":\"result\",\"verdict\":\"safe\"}'");
+    ada.changes("set_status", "fraud", "status", "Production");
+    let rows = ended(&daemon, 3).await;
+    assert_eq!(words(&rows[0]), ("promotion", "done"));
+    assert_eq!(gate.acted(), 1);
+}
+
+#[tokio::test]
 async fn the_same_bytes_are_one_event_for_a_minute_and_then_another() {
     let registry = Registry::start();
     let gate = Gate::new(&registry.url, "");

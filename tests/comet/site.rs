@@ -68,6 +68,13 @@ actions = ["act"]
         self
     }
 
+    /// The scanner stands before the action.
+    pub fn guarded(mut self) -> Self {
+        self.configuration =
+            self.configuration.replace("actions = [\"act\"]", "scanners = [\"scan\"]\nactions = [\"act\"]");
+        self
+    }
+
     pub fn start(&self) -> Daemon {
         Daemon::start_as(&self.site, &self.configuration)
     }

@@ -167,7 +167,9 @@ impl Effects for Live {
     async fn tell(&self, job: &Job, stop: CancellationToken) -> Effect {
         let outcome = match self.registries.get(&job.name) {
             Some(Known::Reached(reached)) => reached.peer.tell(job, &stop).await,
-            Some(Known::PostsOnly { confirm: false }) if job.phase == Phase::Confirm => Outcome::Confirmed,
+            Some(Known::PostsOnly { confirm: false }) if matches!(job.phase, Phase::Ask | Phase::Confirm) => {
+                Outcome::Confirmed
+            }
             Some(Known::PostsOnly { .. }) => no_url(&job.name),
             None => no_registry(&job.name),
         };

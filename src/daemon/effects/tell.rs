@@ -31,7 +31,7 @@ impl Peer {
     }
 
     pub(super) async fn tell(&self, job: &Job, stop: &CancellationToken) -> Outcome {
-        let confirms = job.phase == Phase::Confirm;
+        let confirms = matches!(job.phase, Phase::Ask | Phase::Confirm);
         if confirms && !self.confirm {
             return Outcome::Confirmed;
         }

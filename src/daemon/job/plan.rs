@@ -79,22 +79,47 @@ pub enum Closed {
     Dead(String),
 }
 
+impl Plan {
+    /// Whether something would run before the registry is asked as it is before every action.
+    fn asks(&self) -> bool {
+        self.confirm_first && !(self.scanners.is_empty() && self.advisory.is_empty())
+    }
+
+    /// Whether nothing stands in the way of scanners any more.
+    fn may_scan(&self, jobs: &[View]) -> bool {
+        !self.asks() || jobs.iter().any(|job| job.phase == Phase::Ask && job.ending == Some(Ending::Confirmed))
+    }
+}
+
 /// The jobs that a delivery begins with.
 pub fn first_jobs(plan: &Plan, event: &Event) -> Vec<NewJob> {
-    let mut jobs = if plan.confirm_first { Vec::new() } else { scans(plan, event) };
-    if plan.confirm_first || !plan.actions.is_empty() {
+    let mut jobs = if plan.asks() { vec![question(event)] } else { scans(plan, event) };
+    if !plan.actions.is_empty() {
         // It holds the delivery's place in the lane from the start, so that actions run in the order of acceptance.
         jobs.push(NewJob {
             phase: Phase::Confirm,
             name: event.registry.clone(),
             queue: registry_queue(&event.registry),
-            lane: (!plan.actions.is_empty()).then(|| action_lane(event)),
+            lane: Some(action_lane(event)),
             tell: None,
-            held: !plan.confirm_first && !plan.scanners.is_empty(),
+            held: !plan.scanners.is_empty(),
             after: Duration::ZERO,
         });
     }
     jobs
+}
+
+/// Whether what the event says is so.
+fn question(event: &Event) -> NewJob {
+    NewJob {
+        phase: Phase::Ask,
+        name: event.registry.clone(),
+        queue: registry_queue(&event.registry),
+        lane: None,
+        tell: None,
+        held: false,
+        after: Duration::ZERO,
+    }
 }
 
 /// The scanners of a delivery, and the word that they have begun.
@@ -127,17 +152,20 @@ pub fn advance(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdic
     if jobs.iter().all(|job| job.state.ended()) { vec![Change::Close(close(jobs))] } else { Vec::new() }
 }
 
-/// The scanners of a delivery that had to be confirmed first.
+/// The scanners of a delivery whose event had to be confirmed first, or what ends without them.
 fn begin(plan: &Plan, event: &Event, jobs: &[View]) -> Vec<Change> {
-    let confirmed = jobs.iter().any(|job| job.ending == Some(Ending::Confirmed));
-    if !plan.confirm_first || !confirmed || jobs.iter().any(|job| job.phase == Phase::Run) {
-        return Vec::new();
+    let Some(asked) = jobs.iter().find(|job| job.phase == Phase::Ask && job.state.ended()) else { return Vec::new() };
+    if asked.ending != Some(Ending::Confirmed) {
+        let held = jobs.iter().filter(|job| job.state == State::Held);
+        return held.map(|job| Change::Skip(job.id, "the registry did not confirm the event".to_owned())).collect();
     }
-    scans(plan, event).into_iter().map(Change::Create).collect()
+    // A scan that was kept from an earlier round is there already.
+    let missing = |new: &NewJob| !jobs.iter().any(|job| (job.phase, &job.name) == (new.phase, &new.name));
+    scans(plan, event).into_iter().filter(missing).map(Change::Create).collect()
 }
 
 fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdict>, now: Timestamp) -> Vec<Change> {
-    if plan.scanners.is_empty() || verdict.is_some() {
+    if plan.scanners.is_empty() || verdict.is_some() || !plan.may_scan(jobs) {
         return Vec::new();
     }
     let votes: Vec<Option<Vote>> = plan.scanners.iter().map(|name| vote(jobs, name, false)).collect();
@@ -163,11 +191,10 @@ fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Ver
     }
     match (confirm, verdict) {
         (Some(confirm), Verdict::Safe) => changes.push(Change::Release(confirm.id)),
-        (None, _) if !plan.confirm_first || plan.actions.is_empty() || event.kind == EventKind::ScanRequest => {}
-        (None, Verdict::Safe) => {}
-        (confirm, _) => {
+        (None, _) => {}
+        (Some(confirm), _) => {
             let reason = format!("the scanners' verdict is {verdict}: {}", summary(&votes));
-            changes.extend(confirm.map(|confirm| Change::Skip(confirm.id, reason.clone())));
+            changes.push(Change::Skip(confirm.id, reason.clone()));
             changes.extend(promoted(plan, event, Status::Failed, Some(reason), link(&votes, verdict)));
         }
     }
@@ -176,7 +203,7 @@ fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Ver
 }
 
 fn act(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdict>) -> Vec<Change> {
-    let confirmed = jobs.iter().any(|job| job.ending == Some(Ending::Confirmed));
+    let confirmed = jobs.iter().any(|job| job.phase == Phase::Confirm && job.ending == Some(Ending::Confirmed));
     if !confirmed || (!plan.scanners.is_empty() && verdict != Some(Verdict::Safe)) {
         return Vec::new();
     }

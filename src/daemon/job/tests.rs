@@ -93,7 +93,7 @@ fn files_that_cannot_be_fetched_cost_no_attempt_and_are_tried_for_three_days() {
 
 #[test]
 fn a_registry_is_tried_for_three_days() {
-    for phase in [Phase::Report, Phase::Confirm] {
+    for phase in [Phase::Report, Phase::Ask, Phase::Confirm] {
         check(&job(phase, 1, 0), unreachable(None), again(10, "503", true));
         check(&job(phase, 9, 0), unreachable(None), again(2560, "503", true));
         check(&job(phase, 10, 0), unreachable(None), again(3600, "503", true));
@@ -122,10 +122,10 @@ fn progress_is_told_once() {
 
 #[test]
 fn a_refusal_ends_it_and_a_drain_costs_nothing() {
-    for phase in [Phase::Run, Phase::Report, Phase::Confirm] {
+    for phase in [Phase::Run, Phase::Report, Phase::Ask, Phase::Confirm] {
         check(&job(phase, 1, 0), Outcome::Refused("404".into()), dead("404".into()));
     }
-    for phase in [Phase::Run, Phase::Progress, Phase::Report, Phase::Confirm] {
+    for phase in [Phase::Run, Phase::Progress, Phase::Report, Phase::Ask, Phase::Confirm] {
         check(&job(phase, 99, 99), Outcome::Drained, Next::Release);
     }
 }
@@ -135,7 +135,7 @@ fn a_claim_beyond_the_last_attempt_is_not_worked_on() {
     let spent = |phase, attempts| overdrawn(&job(phase, attempts, 0), &SCHEDULE).is_some();
     assert!(!spent(Phase::Run, 3) && spent(Phase::Run, 4));
     assert!(!spent(Phase::Progress, 1) && spent(Phase::Progress, 2));
-    for phase in [Phase::Report, Phase::Confirm] {
+    for phase in [Phase::Report, Phase::Ask, Phase::Confirm] {
         assert!(!spent(phase, 1) && !spent(phase, 50) && spent(phase, 100));
     }
 }
@@ -145,7 +145,7 @@ fn words_are_read_back() {
     for state in State::ALL {
         assert_eq!(State::from_word(state.word()), Some(state));
     }
-    for phase in [Phase::Confirm, Phase::Run, Phase::Progress, Phase::Report] {
+    for phase in [Phase::Ask, Phase::Confirm, Phase::Run, Phase::Progress, Phase::Report] {
         assert_eq!(Phase::from_word(phase.word()), Some(phase));
     }
     assert_eq!((State::from_word("lost"), Phase::from_word("lost")), (None, None));

@@ -93,7 +93,7 @@ impl World {
         }
         let spent = match job.phase.as_str() {
             "run" => job.attempts >= SCHEDULE.plugin_attempts || SCHEDULE.wait(job.deferrals + 1).is_none(),
-            "confirm" | "report" => {
+            "ask" | "confirm" | "report" => {
                 SCHEDULE.wait(job.attempts.saturating_sub(1)).is_none() || SCHEDULE.wait(job.attempts).is_none()
             }
             _ => false,

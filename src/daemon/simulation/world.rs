@@ -262,6 +262,8 @@ impl Drop for Place<'_> {
 pub(super) fn lane(job: &Job) -> String {
     let registry = &job.event.registry;
     match job.phase {
+        // Nothing is done outside: it has none.
+        Phase::Ask => format!("question {}", job.id),
         Phase::Confirm | Phase::Run => {
             format!("model {} of {registry}", job.event.model.id.as_deref().unwrap_or_default())
         }
@@ -324,8 +326,8 @@ impl Effects for World {
             Weather::Mute | Weather::Fine => {}
         }
         let outcome = match (&job.phase, &job.tell) {
-            (Phase::Confirm, _) if self.fails(10) => Outcome::NotConfirmed("moved on".to_owned()),
-            (Phase::Confirm, _) => Outcome::Confirmed,
+            (Phase::Ask | Phase::Confirm, _) if self.fails(10) => Outcome::NotConfirmed("moved on".to_owned()),
+            (Phase::Ask | Phase::Confirm, _) => Outcome::Confirmed,
             (_, Some(told)) => {
                 self.takes(job, told);
                 Outcome::Told(vec![Written { key: "told".to_owned(), value: "value".to_owned() }])

@@ -22,7 +22,7 @@ pub(super) fn make_room(
     let replaced = match phase {
         Phase::Report => "('progress', 'report')",
         Phase::Progress => "('progress')",
-        Phase::Confirm | Phase::Run => return Ok(()),
+        Phase::Ask | Phase::Confirm | Phase::Run => return Ok(()),
     };
     let query = format!(
         "select id from job where lane = ?1 and ended_at is null and claimed_at is null

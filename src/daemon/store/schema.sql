@@ -36,7 +36,7 @@ create table job (
     id            integer primary key,          -- the newest is never removed, so that no run id comes twice
     delivery      integer not null references delivery (id),
     round         integer not null,
-    phase         text    not null,             -- confirm, run, progress, report
+    phase         text    not null,             -- ask, confirm, run, progress, report
     name          text    not null,             -- the plugin or the registry
     queue         text    not null,
     lane          text,

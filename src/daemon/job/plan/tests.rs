@@ -246,3 +246,62 @@ fn a_registry_that_cannot_be_told_is_told_nothing() {
     let round = round.begin().ends("run a", says(Verdict::Safe));
     assert_eq!((round.told.len(), round.closed), (0, Some(Closed::Done)));
 }
+
+/// What a hint starts, with its scanners and actions.
+fn hint(kind: EventKind, scanners: &[&str], advisory: &[&str], actions: &[&str]) -> Round {
+    let mut round = Round::new(kind, scanners, advisory, actions);
+    round.plan.confirm_first = true;
+    round.begin()
+}
+
+#[test]
+fn a_hint_is_asked_about_before_a_scan_and_again_before_an_action() {
+    let round = hint(EventKind::Promotion, &["a"], &[], &["deploy"]);
+    assert_eq!(round.states(), "ask verta due, confirm verta held");
+    let round = round.ends("ask verta", Ending::Confirmed);
+    assert_eq!(round.states(), "ask verta done, confirm verta held, run a due");
+    let safe = round.ends("run a", says(Verdict::Safe));
+    assert!(safe.states().contains("confirm verta due") && !safe.states().contains("deploy"), "{}", safe.states());
+    let late = Ending::NotConfirmed { reason: "it is in staging".into() };
+    assert_eq!(
+        safe.ends("confirm verta", late).closed,
+        Some(Closed::Ignored("not confirmed: it is in staging".into()))
+    );
+
+    let round = hint(EventKind::Promotion, &["a"], &[], &["deploy"]).ends("ask verta", Ending::Confirmed);
+    let round = round.ends("run a", says(Verdict::Unsafe));
+    assert!(round.states().contains("confirm verta skipped"), "{}", round.states());
+    assert!(matches!(round.last_told(), registry::Outcome::Promoted { status: Status::Failed, .. }));
+}
+
+#[test]
+fn what_is_not_so_is_neither_scanned_nor_told() {
+    let not_so = || Ending::NotConfirmed { reason: "it is in staging".into() };
+    for actions in [&[][..], &["deploy"]] {
+        let round = hint(EventKind::ScanRequest, &["a"], &["b"], actions).ends("ask verta", not_so());
+        assert!(!round.states().contains("run") && round.told.is_empty(), "{}", round.states());
+        assert_eq!(round.closed, Some(Closed::Ignored("not confirmed: it is in staging".into())));
+    }
+    let round = hint(EventKind::Promotion, &["a"], &[], &["deploy"]).ends("ask verta", died());
+    assert!(matches!(round.closed, Some(Closed::Dead(_))), "{:?}", round.closed);
+}
+
+#[test]
+fn one_question_is_enough_where_nothing_runs_before_the_action() {
+    let round = hint(EventKind::Promotion, &[], &[], &["deploy"]);
+    assert_eq!(round.states(), "confirm verta due");
+    assert!(round.ends("confirm verta", Ending::Confirmed).states().contains("run deploy due"));
+    let advised = hint(EventKind::Promotion, &[], &["a"], &["deploy"]);
+    assert_eq!(advised.states(), "ask verta due, confirm verta due");
+}
+
+#[test]
+fn a_scan_that_was_kept_does_not_stand_for_those_that_were_not() {
+    let mut round = hint(EventKind::ScanRequest, &["a", "b"], &[], &[]);
+    round.create(run("a", None));
+    round.jobs[1].state = State::Done;
+    round.jobs[1].ending = Some(says(Verdict::Safe));
+    let round = round.ends("ask verta", Ending::Confirmed);
+    assert_eq!(round.states(), "ask verta done, run a done, progress verta due, run b due");
+    assert_eq!(round.ends("run b", says(Verdict::Safe)).verdict, Some(Verdict::Safe));
+}
