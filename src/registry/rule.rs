@@ -100,7 +100,7 @@ pub(crate) fn change_key(event: &Event) -> Option<String> {
             put(&mut key, &["tag:", model, "/", version?, "/", &tag.key, "=", value]);
         }
         (EventKind::VersionCreated, Change { stage_to: None, .. }) => {
-            put(&mut key, &["created:", model, "/", version?, "=", ""])
+            put(&mut key, &["created:", model, "/", version?, "=", ""]);
         }
         (_, Change { stage_to: Some(stage), .. }) => {
             put(&mut key, &["stage:", model, "/", version?, "=", stage.as_str()]);

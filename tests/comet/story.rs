@@ -93,9 +93,11 @@ async fn what_other_people_write_afterwards_stays_when_the_version_is_scanned_ag
     ada.changes("set_comment", "fraud", "comment", &format!("first\n{ours}\nlast"));
 
     gate.site.plugin("scan", "echo '{\"type\":\"result\",\"verdict\":\"unsafe\"}'");
-    // Another body, since the same within a minute is the same event.
+    // Asked for anew, in other bytes: the same within a minute are the same event.
+    ada.changes("delete_tag", "fraud", "tag", "Scan me");
     ada.changes("add_tag", "fraud", "tag", "urgent");
-    ended(&daemon, 2).await;
+    ada.changes("add_tag", "fraud", "tag", "Scan me");
+    ended(&daemon, 4).await;
     let second = ada.reads("fraud");
     let lines: Vec<&str> = second["comment"].as_str().unwrap().lines().collect();
     assert_eq!((lines.len(), lines[0], lines[2]), (3, "first", "last"), "{lines:?}");

@@ -49,14 +49,17 @@ fn what_is_not_comet_s_is_refused() {
         "registries.comet.write_back.status: another outcome has the status of safe",
     );
     check("write_back = { status = { safe = \" \" } }", "registries.comet.write_back.status: a status is empty");
-    check("write_back = { scan_method = \"PUT\" }", "registries.comet.write_back: comet has none, or not with this key");
+    check(
+        "write_back = { scan_method = \"PUT\" }",
+        "registries.comet.write_back: comet has none, or not with this key",
+    );
     check("write_back = { status = \"Done\" }", "registries.comet.write_back.status");
     let without_key = COMET.replace("credentials", "# credentials");
     refused(&without_key, "registries.comet.credentials: they are needed to answer to url: { api_key = ");
     let foreign = COMET.replace("api_key", "developer_key");
     refused(&foreign, "registries.comet.credentials.developer_key: a registry of this kind has none");
     let verta = [REGISTRY, "write_back = { comment = true }"].concat();
-    refused(&verta, "registries.verta.write_back: it has a key that verta has not");
+    refused(&verta, "registries.verta.write_back: verta has none, or not with this key");
 }
 
 #[test]
