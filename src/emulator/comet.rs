@@ -45,6 +45,7 @@ pub fn routes(config: &mut ServiceConfig) {
 fn reads(config: &mut ServiceConfig) {
     let model = |path: &str| at(&format!("/registry-model{path}"), "GET");
     config
+        .service(at("/workspaces", "GET").route(web::get().to(models::workspaces)))
         .service(at("/account-details", "GET").route(web::get().to(models::account)))
         .service(
             at("/webhooks/config", "GET, POST").route(web::get().to(hooks::find)).route(web::post().to(hooks::set)),

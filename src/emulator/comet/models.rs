@@ -1,5 +1,7 @@
 //! Models of a workspace, as they are looked at.
 
+use std::collections::BTreeSet;
+
 use actix_web::web::{Data, Json, Query};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,6 +18,14 @@ pub struct OfWorkspace {
 
 pub async fn account() -> Json<Value> {
     Json(json!({ "userName": "developer", "defaultWorkspaceName": "default" }))
+}
+
+/// Those that somebody has named.
+pub async fn workspaces(registry: Data<Registry>) -> Json<Value> {
+    let state = registry.state();
+    let names: BTreeSet<&str> =
+        state.comet.experiments.values().map(|experiment| experiment.workspace.as_str()).collect();
+    Json(json!({ "workspaceNames": names }))
 }
 
 pub async fn list(registry: Data<Registry>, Query(asked): Query<OfWorkspace>) -> Json<Value> {

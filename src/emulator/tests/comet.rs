@@ -87,6 +87,7 @@ async fn somebody_has_to_be_there_and_errors_are_comet_s() {
     assert!(version.json::<Value>().await.unwrap()["version"].is_string(), "it is told to everybody");
 
     comet.registered("fraud", json!({})).await;
+    assert_eq!(comet.must("GET", "workspaces", Value::Null).await, json!({ "workspaceNames": ["acme"] }));
     for (method, path, body, status) in [
         ("GET", format!("registry-model/item/details?{OF}&version=2.0.0"), Value::Null, 404),
         ("GET", "registry-model/details?workspaceName=emca&modelName=fraud".to_owned(), Value::Null, 404),
