@@ -25,6 +25,7 @@ pub mod mlflow;
 mod object;
 mod rule;
 mod scalar;
+mod told;
 pub mod verta;
 pub mod wandb;
 
@@ -206,6 +207,8 @@ pub enum Location {
     Url(String),
     /// A place that the registry does not keep: a path, `file:`, or another address.
     Path(String),
+    /// A path of the registry's own, with every part percent-encoded: it is fetched as a [`Request`] is sent.
+    Own(String),
 }
 
 /// What to do next towards the files of a model version.

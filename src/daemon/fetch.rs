@@ -92,6 +92,7 @@ impl Fetch {
             Location::Path(path) if path.starts_with('/') => return Ok(Place::Local(path.into())),
             Location::Path(path) => Url::parse(path),
             Location::Url(url) => self.web.join(url),
+            Location::Own(path) => self.web.own(path),
             _ => return Err(Failure::Never("this version does not know where the registry says it is".to_owned())),
         };
         let url = parsed.map_err(|_| Failure::Never("what the registry says is no address and no path".to_owned()))?;

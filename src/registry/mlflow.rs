@@ -1,39 +1,96 @@
-//! MLflow.
+//! MLflow, from 3.3: events of versions, aliases and tags in; tags of a model version out.
+//!
+//! Sources: MLflow's own server (`mlflow/webhooks`, `mlflow/server/handlers.py`) and its REST API. There is no event of a
+//! change of stage, and none of its own for promotions and scans: rules name them, by alias, by tag or by event.
+//!
+//! The server sends its test with the name `example_model` and nothing else to tell it from a real event. So an event of
+//! that name is doubted: it is a test only where the registry does not know that model.
+
+mod artifacts;
+mod decode;
+mod tags;
+mod version;
 
 use std::borrow::Cow;
 
-use serde::de::IgnoredAny;
+use super::login::{AUTHORIZATION, basic, bearer};
+use super::{ArtifactStep, Exchange, Outcome, Reading, Request, Step};
+use crate::{BodyError, Caller, Event, Secret};
 
-use super::{ArtifactStep, Exchange, Outcome, Reading, Step, other};
-use crate::{BodyError, Caller, Event, Secret, body};
+pub(super) use tags::tell;
+pub(super) use version::confirm;
 
-/// How it is spoken to.
+/// Where MLflow's REST API begins.
+pub(super) const API: &str = "/api/2.0/mlflow/";
+/// The model of MLflow's test (`mlflow/webhooks/types.py`).
+const EXAMPLE: &str = "example_model";
+
+/// How MLflow is spoken to.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
-pub struct Mlflow {}
+pub struct Mlflow {
+    /// Who we are. A server without authentication needs nobody.
+    pub login: Option<Login>,
+}
+
+/// What stands in `Authorization`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Login {
+    /// A user of MLflow's own authentication, and the password.
+    Basic(String, Secret),
+    /// A token of what stands before the server.
+    Bearer(Secret),
+}
 
 impl Mlflow {
+    #[expect(clippy::unused_self, reason = "every registry is read in the same way")]
     pub(super) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Result<Reading, BodyError> {
-        body::read::<IgnoredAny>(body).map(|_| Reading::of(other(name, "unknown")))
+        decode::read(name, body).map(Reading::of)
     }
 
-    pub(super) fn next(&self, _event: &Event, _outcome: &Outcome, _seen: &[Exchange]) -> Step {
-        Step::Refused("it is not told anything".to_owned())
+    #[expect(clippy::unused_self, reason = "every registry is told in the same way")]
+    pub(super) fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
+        tell(event, outcome, seen)
     }
 
-    pub(super) fn confirm(&self, _event: &Event, _seen: &[Exchange]) -> Step {
-        Step::Retry("it cannot be asked: set confirm = false".to_owned())
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
+    pub(super) fn confirm(&self, event: &Event, seen: &[Exchange]) -> Step {
+        match confirm(event, seen) {
+            Step::Refused(reason) if is_example(event) => {
+                Step::Refused(format!("it is the registry's own test of its webhook: {reason}"))
+            }
+            step => step,
+        }
     }
 
-    pub(super) fn is_doubtful(&self, _event: &Event) -> bool {
-        false
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
+    pub(super) fn is_doubtful(&self, event: &Event) -> bool {
+        is_example(event)
     }
 
-    pub(super) fn artifacts(&self, _event: &Event, _seen: &[Exchange]) -> ArtifactStep {
-        ArtifactStep::Refused("it keeps no files".to_owned())
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
+    pub(super) fn artifacts(&self, event: &Event, seen: &[Exchange]) -> ArtifactStep {
+        artifacts::next(event, seen)
     }
 
     pub(super) fn credentials(&self) -> Vec<(Cow<'static, str>, Secret)> {
-        Vec::new()
+        let value = match &self.login {
+            Some(Login::Basic(user, password)) => basic(user, password),
+            Some(Login::Bearer(token)) => bearer(token),
+            None => return Vec::new(),
+        };
+        vec![(AUTHORIZATION.into(), value)]
     }
 }
+
+fn is_example(event: &Event) -> bool {
+    event.model.name.as_deref() == Some(EXAMPLE)
+}
+
+fn get(path: String) -> Request {
+    Request { method: "GET".to_owned(), path, body: None, writes: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests;

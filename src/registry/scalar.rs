@@ -14,6 +14,11 @@ impl Scalar {
         self.0.filter(|text| !text.is_empty())
     }
 
+    /// The same, where an empty text says something.
+    pub(super) fn text(self) -> Option<String> {
+        self.0
+    }
+
     /// The enum's name, for a name or a number; unknown numbers stay numbers.
     pub(super) fn name(self, names: &[&str]) -> Option<String> {
         let text = self.get()?;

@@ -5,6 +5,7 @@ mod generic;
 mod github;
 mod given;
 mod kind;
+mod mlflow;
 mod rules;
 mod scheme;
 mod verta;

@@ -62,6 +62,11 @@ impl Web {
         self.base.join(url)
     }
 
+    /// A path below the registry's URL, which may have a path itself.
+    pub(super) fn own(&self, path: &str) -> Result<Url, ParseError> {
+        Url::parse(&[self.base.as_str().trim_end_matches('/'), path].concat())
+    }
+
     pub(super) async fn download(&self, url: Url, source: ArtifactSource, tree: Tree) -> Result<Tree, Failure> {
         let mut answer = self.get(url).await?;
         let from = answer.url().origin().ascii_serialization();

@@ -3,9 +3,10 @@
 //! Comet replaces the whole comment. So it is read, our line is put in the place of the one that is there or behind all
 //! others, and every other line stays as it was, byte for byte.
 
-use crate::plugin::{Status, Verdict};
+use crate::plugin::Status;
 use crate::registry::Outcome;
 use crate::registry::date::rfc3339;
+use crate::registry::told::verdict_word;
 
 /// A comment is read by people.
 const MAX_SUMMARY: usize = 500;
@@ -36,16 +37,6 @@ pub(super) fn line(outcome: &Outcome) -> Option<String> {
         line.extend([" (", &rfc3339(at), ")"]);
     }
     Some(line)
-}
-
-/// The verdict's word in metadata and comments.
-pub(super) fn verdict_word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Safe => "safe",
-        Verdict::Unsafe => "unsafe",
-        Verdict::Inconclusive => "inconclusive",
-        Verdict::Error => "error",
-    }
 }
 
 /// The comment with our line in it, which replaces every line with the same mark.

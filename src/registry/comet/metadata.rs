@@ -6,14 +6,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::comment::verdict_word;
 use super::{get, post};
-use crate::plugin::Status;
-use crate::registry::date::rfc3339;
 use crate::registry::object::Object;
+use crate::registry::told::said;
 use crate::registry::{Outcome, Request};
-
-const DEPLOYMENT: &str = "scanrelay.deployment_status";
 
 /// `GET registry-model/item/{id}/metadata`.
 #[derive(Deserialize)]
@@ -61,29 +57,4 @@ pub(super) fn differing(outcome: &Outcome, standing: &Entries) -> Entries {
         differs.then(|| (key.to_owned(), Value::from(value.unwrap_or_default())))
     });
     said.collect()
-}
-
-fn said(outcome: &Outcome) -> Vec<(&'static str, Option<String>)> {
-    match outcome {
-        Outcome::Scanned { verdict, summary, url, at } => vec![
-            ("scanrelay.verdict", Some(verdict_word(*verdict).to_owned())),
-            ("scanrelay.report_url", url.clone()),
-            ("scanrelay.summary", summary.clone()),
-            ("scanrelay.scanned_at", at.map(rfc3339)),
-        ],
-        // Whoever waits for `safe` waits until it is said anew.
-        Outcome::Scanning => vec![("scanrelay.verdict", Some("scanning".to_owned()))],
-        Outcome::Promoted { status: Status::Complete, summary, url } => vec![
-            (DEPLOYMENT, Some("complete".to_owned())),
-            ("scanrelay.deployment_url", url.clone()),
-            ("scanrelay.deployment_summary", summary.clone()),
-        ],
-        // Its link is to the reason, not to where the model is.
-        Outcome::Promoted { summary, .. } => vec![
-            (DEPLOYMENT, Some("failed".to_owned())),
-            ("scanrelay.deployment_url", None),
-            ("scanrelay.deployment_summary", summary.clone()),
-        ],
-        Outcome::InProgress => vec![(DEPLOYMENT, Some("in_progress".to_owned()))],
-    }
 }

@@ -2,10 +2,10 @@
 
 use scanrelay::Scheme;
 use scanrelay::registry::Registry;
-use scanrelay::registry::{Databricks, HuggingFace, Mlflow, Wandb};
+use scanrelay::registry::{Databricks, HuggingFace, Wandb};
 
 use super::given::Given;
-use super::{comet, generic, github, verta};
+use super::{comet, generic, github, mlflow, verta};
 use crate::daemon::config::error::Fault;
 
 /// A kind of registry.
@@ -66,7 +66,7 @@ impl Kind {
         match self {
             Self::Verta => verta::verta(given),
             Self::Comet => comet::comet(given),
-            Self::Mlflow => Ok(Registry::Mlflow(Mlflow::default())),
+            Self::Mlflow => mlflow::mlflow(given),
             Self::Databricks => Ok(Registry::Databricks(Databricks::default())),
             Self::HuggingFace => Ok(Registry::HuggingFace(HuggingFace::default())),
             Self::Wandb => Ok(Registry::Wandb(Wandb::default())),

@@ -68,3 +68,28 @@ fn a_sender_of_another_kind_is_understood_as_it_is_told() {
     let asked = format!("{URL}ask = {{ path = \"/m/{{model}}\", pointer = \"/stage\", equals = \"{{stage}}\" }}");
     assert!(Place::new().load(&generic(&asked)).is_ok());
 }
+
+#[test]
+fn mlflow_is_told_who_we_are_in_one_way_or_none() {
+    let mlflow = |credentials: &str| {
+        registry("mlflow", &format!("{URL}promote_on = {{ alias = \"production\" }}\n{credentials}"))
+    };
+    for good in [
+        "",
+        "credentials = { user = \"bot\", password = { file = \"mlflow-password\" } }",
+        "credentials = { token = { file = \"mlflow-password\" } }",
+    ] {
+        let config = Place::new().load(&mlflow(good)).unwrap();
+        assert_eq!(config.registries["r"].registry.credentials().len(), usize::from(!good.is_empty()), "{good}");
+        assert_eq!(config.registries["r"].verifier.scheme().name(), "mlflow");
+        assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    }
+    let either = "registries.r.credentials: they are a user and a password, or a token";
+    refused(&mlflow("credentials = { user = \"bot\" }"), either);
+    refused(&mlflow("credentials = { user = \"bot\", token = { file = \"mlflow-password\" } }"), either);
+    refused(&mlflow("credentials = {}"), either);
+    refused(
+        &mlflow("credentials = { user = \"a:b\", password = { file = \"mlflow-password\" } }"),
+        "registries.r.credentials.user: a user's name has no colon",
+    );
+}

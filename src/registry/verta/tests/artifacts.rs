@@ -42,6 +42,7 @@ fn words(step: &ArtifactStep) -> String {
                 let place = match &source.location {
                     Location::Url(url) => format!("url {url}"),
                     Location::Path(path) => format!("path {path}"),
+                    Location::Own(path) => format!("own {path}"),
                 };
                 format!("{}({}) at {place}", source.name, source.extension.as_deref().unwrap_or("-"))
             };
