@@ -27,10 +27,12 @@ def downloaded(workspace, model, version):
 
 
 def read(workspace, model, version):
+    # What scanrelay writes last is read first: whoever sees it sees all of it.
     known = api.get_model(workspace, model)
+    status, tags = known.status(version), known.tags(version)
+    comment = known.get_details(version)["comment"]
     metadata = {entry["key"]: entry["value"] for entry in known.get_registry_model_metadata(version)}
-    details = known.get_details(version)
-    return {"metadata": metadata, "comment": details["comment"], "status": known.status(version), "tags": known.tags(version)}
+    return {"metadata": metadata, "comment": comment, "status": status, "tags": tags}
 
 
 DOES = {
