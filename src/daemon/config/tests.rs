@@ -20,9 +20,15 @@ const SECRET: &str = "hunter2-is-the-secret";
 impl Place {
     fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().unwrap(), environment: BTreeMap::new() };
-        for name in
-            ["webhook-secret", "developer-key", "scanner-token", "comet-api-key", "github-token", "generic-token"]
-        {
+        for name in [
+            "webhook-secret",
+            "developer-key",
+            "scanner-token",
+            "comet-api-key",
+            "mlflow-password",
+            "github-token",
+            "generic-token",
+        ] {
             place.write(name, SECRET, 0o600);
         }
         place.write("generic-secret", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", 0o600);

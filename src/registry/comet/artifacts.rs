@@ -72,7 +72,7 @@ impl Listed {
             let pairs =
                 [("assetId", self.asset_id.get()?), ("experimentKey", experiment), ("allow301", "false".into())];
             let query = query(&pairs.each_ref().map(|(name, value)| (*name, value.as_str())));
-            Location::Url([API.trim_start_matches('/'), "experiment/asset/get-asset", &query].concat())
+            Location::Own([API, "experiment/asset/get-asset", &query].concat())
         };
         let ending =
             name.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, ending)| ending.to_owned());

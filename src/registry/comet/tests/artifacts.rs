@@ -26,13 +26,13 @@ fn check(asset: &str, signed: bool, expected: Option<(&str, Option<&str>, Locati
 #[test]
 fn a_file_is_where_the_client_would_get_it() {
     let url = |text: &str| Location::Url(text.to_owned());
-    let own = "api/rest/v2/experiment/asset/get-asset?assetId=a%261&experimentKey=e1&allow301=false";
+    let own = "/api/rest/v2/experiment/asset/get-asset?assetId=a%261&experimentKey=e1&allow301=false";
     let kept = r#"{"fileName":"dir/model.pkl","assetId":"a&1","remote":false,"experimentKey":"e1","s3Link":"https://s3.example.com/x?sig=1"}"#;
-    check(kept, false, Some(("dir/model.pkl", Some("pkl"), url(own))));
+    check(kept, false, Some(("dir/model.pkl", Some("pkl"), Location::Own(own.to_owned()))));
     check(kept, true, Some(("dir/model.pkl", Some("pkl"), url("https://s3.example.com/x?sig=1"))));
     let linked =
         r#"{"fileName":"model","assetId":"a&1","link":"https://c.example.com/get?assetId=a&experimentKey=e1"}"#;
-    check(linked, false, Some(("model", None, url(own))));
+    check(linked, false, Some(("model", None, Location::Own(own.to_owned()))));
     let remote = r#"{"fileName":"m.bin","assetId":"a","remote":true,"link":"s3://bucket/m.bin","experimentKey":"e1"}"#;
     check(remote, true, Some(("m.bin", Some("bin"), Location::Path("s3://bucket/m.bin".into()))));
 }
