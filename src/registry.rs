@@ -9,7 +9,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::event::{Change, Fact, Payload};
+use crate::event::{Fact, Payload};
 use crate::plugin::{Status, Verdict};
 use crate::{BodyError, Caller, Event, EventKind, Secret, Timestamp};
 
@@ -280,6 +280,11 @@ impl Registry {
         }
     }
 
+    /// Whether two events can have the same bytes, however they are signed: a body with neither id nor time.
+    pub(crate) fn repeats_itself(&self) -> bool {
+        matches!(self, Self::Comet(_) | Self::HuggingFace(_) | Self::Wandb(_))
+    }
+
     /// Whether the registry has to be asked before anything is done about the event, and not only before an action: where
     /// a delivery says less than it seems to.
     pub fn is_doubtful(&self, event: &Event) -> bool {
@@ -363,11 +368,11 @@ impl fmt::Display for Request {
     }
 }
 
-/// What a body says: an event, and what else changed with it, from which [`Rules`] choose.
+/// What a body says: an event, and what else happened with it, from which [`Rules`] choose.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reading {
     pub(crate) event: Event,
-    pub(crate) also: Vec<Change>,
+    pub(crate) also: Vec<Event>,
 }
 
 impl Reading {

@@ -1,39 +1,61 @@
-//! Databricks' workspace model registry.
+//! Databricks' workspace model registry: events of versions, stages and tags in; tags, and perhaps a comment, out.
+//!
+//! Sources: Databricks' page "MLflow Model Registry Webhooks on Databricks", and the calls of its own SDK. Models of the Unity
+//! Catalog have no webhooks. The way back is MLflow's ([`mlflow`](super::mlflow)); comments are Databricks' own.
+//!
+//! A body has no id. Its time is signed with it, so that what changed is told apart by version, new state and time: a
+//! webhook for every transition and one for those to production tell of one change under one key.
+
+mod decode;
+mod tell;
 
 use std::borrow::Cow;
 
-use serde::de::IgnoredAny;
+use super::login::{AUTHORIZATION, bearer};
+use super::{ArtifactStep, Exchange, Mlflow, Outcome, Reading, Step, mlflow};
+use crate::{BodyError, Caller, Event, Secret};
 
-use super::{ArtifactStep, Exchange, Outcome, Reading, Step, other};
-use crate::{BodyError, Caller, Event, Secret, body};
-
-/// How it is spoken to.
+/// How Databricks is spoken to.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
-pub struct Databricks {}
+pub struct Databricks {
+    /// Who we are: a personal access token, or a service principal's.
+    pub token: Option<Secret>,
+    /// Whether the end of a scan or a promotion is a comment of the version, too. Comments cannot be read back: one that is
+    /// written when the connection breaks is written again.
+    pub comment: bool,
+}
 
 impl Databricks {
+    #[expect(clippy::unused_self, reason = "every registry is read in the same way")]
     pub(super) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Result<Reading, BodyError> {
-        body::read::<IgnoredAny>(body).map(|_| Reading::of(other(name, "unknown")))
+        decode::read(name, body)
     }
 
-    pub(super) fn next(&self, _event: &Event, _outcome: &Outcome, _seen: &[Exchange]) -> Step {
-        Step::Refused("it is not told anything".to_owned())
+    pub(super) fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
+        tell::next(self, event, outcome, seen)
     }
 
-    pub(super) fn confirm(&self, _event: &Event, _seen: &[Exchange]) -> Step {
-        Step::Retry("it cannot be asked: set confirm = false".to_owned())
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
+    pub(super) fn confirm(&self, event: &Event, seen: &[Exchange]) -> Step {
+        mlflow::confirm(event, seen)
     }
 
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
     pub(super) fn is_doubtful(&self, _event: &Event) -> bool {
         false
     }
 
-    pub(super) fn artifacts(&self, _event: &Event, _seen: &[Exchange]) -> ArtifactStep {
-        ArtifactStep::Refused("it keeps no files".to_owned())
+    /// As MLflow's; files in DBFS or a cloud's store are places that the plugin knows how to reach, or nobody.
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
+    pub(super) fn artifacts(&self, event: &Event, seen: &[Exchange]) -> ArtifactStep {
+        Mlflow::default().artifacts(event, seen)
     }
 
     pub(super) fn credentials(&self) -> Vec<(Cow<'static, str>, Secret)> {
-        Vec::new()
+        self.token.iter().map(|token| (AUTHORIZATION.into(), bearer(token))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,39 +1,80 @@
-//! Hugging Face Hub.
+//! Hugging Face Hub: pushes, tags and comments in; comments in one discussion of the repository out.
+//!
+//! Sources: the Hub's page "Webhooks", and the calls of its own client, `huggingface_hub`. A delivery has neither id nor
+//! time nor signature, only the secret itself: it is a hint, and what it says is asked again before anything is done.
+//!
+//! A commit is a version. A push to a branch makes one (`version_created`, with the branch for an alias), a Git tag is an
+//! alias that is set, a comment is a tag `comment` with the text for its value: so `promote_on = { event = "alias_set", alias =
+//! "production" }`, `scan_on = [{ event = "version_created", alias = "main" }, { tag = "comment", value = "/scan" }]`.
+
+mod decode;
+mod discussion;
+mod files;
+mod revision;
 
 use std::borrow::Cow;
 
-use serde::de::IgnoredAny;
+use super::answer::segment;
+use super::login::{AUTHORIZATION, bearer};
+use super::{ArtifactStep, Exchange, Outcome, Reading, Request, Step};
+use crate::{BodyError, Caller, Event, Secret};
 
-use super::{ArtifactStep, Exchange, Outcome, Reading, Step, other};
-use crate::{BodyError, Caller, Event, Secret, body};
-
-/// How it is spoken to.
+/// How the Hub is spoken to.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
-pub struct HuggingFace {}
+pub struct HuggingFace {
+    /// Who we are: a token that may write into discussions (`hf_…`).
+    pub token: Option<Secret>,
+}
 
 impl HuggingFace {
+    #[expect(clippy::unused_self, reason = "every registry is read in the same way")]
     pub(super) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Result<Reading, BodyError> {
-        body::read::<IgnoredAny>(body).map(|_| Reading::of(other(name, "unknown")))
+        decode::read(name, body)
     }
 
-    pub(super) fn next(&self, _event: &Event, _outcome: &Outcome, _seen: &[Exchange]) -> Step {
-        Step::Refused("it is not told anything".to_owned())
+    #[expect(clippy::unused_self, reason = "every registry is told in the same way")]
+    pub(super) fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
+        discussion::next(event, outcome, seen)
     }
 
-    pub(super) fn confirm(&self, _event: &Event, _seen: &[Exchange]) -> Step {
-        Step::Retry("it cannot be asked: set confirm = false".to_owned())
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
+    pub(super) fn confirm(&self, event: &Event, seen: &[Exchange]) -> Step {
+        revision::confirm(event, seen)
     }
 
+    /// Always: the secret proves the sender and not the body.
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
     pub(super) fn is_doubtful(&self, _event: &Event) -> bool {
-        false
+        true
     }
 
-    pub(super) fn artifacts(&self, _event: &Event, _seen: &[Exchange]) -> ArtifactStep {
-        ArtifactStep::Refused("it keeps no files".to_owned())
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
+    pub(super) fn artifacts(&self, event: &Event, seen: &[Exchange]) -> ArtifactStep {
+        files::next(event, seen)
     }
 
     pub(super) fn credentials(&self) -> Vec<(Cow<'static, str>, Secret)> {
-        Vec::new()
+        self.token.iter().map(|token| (AUTHORIZATION.into(), bearer(token))).collect()
     }
 }
+
+/// `OWNER/NAME` as a path holds it; older repositories have a name alone.
+fn repository(event: &Event) -> Option<String> {
+    let name = event.model.name.as_deref()?;
+    match name.split_once('/') {
+        Some((owner, name)) => Some([&segment(owner)?, "/", &segment(name)?].concat()),
+        None => segment(name),
+    }
+}
+
+fn nameless() -> String {
+    "the event names no repository that a path can hold".to_owned()
+}
+
+fn get(path: String) -> Request {
+    Request { method: "GET".to_owned(), path, body: None, writes: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -61,15 +61,11 @@ impl Rule {
 impl Rules {
     /// The event, as these rules name it. Where several things changed at once, it tells of the first that a rule matches.
     pub(crate) fn apply(&self, reading: Reading) -> Event {
-        let Reading { mut event, also } = reading;
+        let Reading { event, also } = reading;
         for (rules, kind) in [(&self.promote_on, EventKind::Promotion), (&self.scan_on, EventKind::ScanRequest)] {
-            let matched = |change: &Change| rules.iter().any(|rule| rule.matches(&event.kind, change));
-            if matched(&event.change) {
-                return keyed(event, kind);
-            }
-            if let Some(change) = also.iter().find(|change| matched(change)) {
-                event.change = change.clone();
-                return keyed(event, kind);
+            let mut all = std::iter::once(&event).chain(&also);
+            if let Some(found) = all.find(|event| rules.iter().any(|rule| rule.matches(&event.kind, &event.change))) {
+                return keyed(found.clone(), kind);
             }
         }
         let kind = event.kind.clone();
@@ -141,15 +137,14 @@ mod tests {
     }
 
     fn tag(pairs: &[(&str, &str)]) -> Reading {
-        let mut changes = pairs.iter().map(|(key, value)| {
-            let tag = Tag { key: (*key).to_owned(), value: Some((*value).to_owned()) };
-            Change { tag: Some(tag), ..Change::default() }
+        let mut events = pairs.iter().map(|(key, value)| {
+            let mut event = Event::new(EventKind::TagSet, "databricks");
+            event.model.name = Some("fraud".into());
+            event.version.name = Some("3".into());
+            event.change.tag = Some(Tag { key: (*key).to_owned(), value: Some((*value).to_owned()) });
+            event
         });
-        let mut event = Event::new(EventKind::TagSet, "databricks");
-        event.model.name = Some("fraud".into());
-        event.version.name = Some("3".into());
-        event.change = changes.next().unwrap();
-        Reading { event, also: changes.collect() }
+        Reading { event: events.next().unwrap(), also: events.collect() }
     }
 
     fn check(rules: &Rules, reading: Reading, kind: &EventKind, key: &str) {

@@ -14,6 +14,10 @@ impl Scalar {
         self.0.filter(|text| !text.is_empty())
     }
 
+    pub(super) fn is_absent(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The same, where an empty text says something.
     pub(super) fn text(self) -> Option<String> {
         self.0

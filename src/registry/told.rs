@@ -4,6 +4,8 @@ use super::Outcome;
 use super::date::rfc3339;
 use crate::plugin::{Status, Verdict};
 
+/// A comment is read by people.
+const MAX_SUMMARY: usize = 500;
 const DEPLOYMENT: &str = "scanrelay.deployment_status";
 
 /// Our keys for an outcome. A key without a value is one that an earlier outcome may have left: an old link beside a new
@@ -41,4 +43,32 @@ pub(super) fn verdict_word(verdict: Verdict) -> &'static str {
         Verdict::Inconclusive => "inconclusive",
         Verdict::Error => "error",
     }
+}
+
+/// Our line for an outcome; none for a word on the way.
+pub(super) fn line(outcome: &Outcome) -> Option<String> {
+    let (mark, word, summary, url, at) = match outcome {
+        Outcome::Scanned { verdict, summary, url, at } => {
+            ("[scanrelay scan] ", verdict_word(*verdict), summary, url, *at)
+        }
+        Outcome::Promoted { status, summary, url } => {
+            let word = if *status == Status::Complete { "complete" } else { "failed" };
+            ("[scanrelay promotion] ", word, summary, url, None)
+        }
+        _ => return None,
+    };
+    let mut line = [mark, word].concat();
+    if let Some(summary) = summary {
+        // One line, whatever a plugin said.
+        let flat = summary.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+        line.push_str(": ");
+        line.extend(flat.take(MAX_SUMMARY));
+    }
+    if let Some(url) = url {
+        line.extend([" ", url]);
+    }
+    if let Some(at) = at {
+        line.extend([" (", &rfc3339(at), ")"]);
+    }
+    Some(line)
 }

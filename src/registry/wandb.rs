@@ -1,39 +1,74 @@
-//! Weights & Biases.
+//! Weights & Biases: automations in; metadata and a tag of the artifact out, over GraphQL.
+//!
+//! Sources: W&B's pages on automations and webhooks, and the queries of its own client. The body is whatever the
+//! administrator typed as a template; [`TEMPLATE`] is the one that is read here, and so is the one of W&B's documentation.
+//!
+//! A body has neither id nor time, so that an alias that goes from one artifact to another and back gives equal bodies. It is a
+//! hint, though its signature is good: what it says is asked again before anything is done.
+
+mod artifact;
+mod decode;
+mod files;
+mod tell;
 
 use std::borrow::Cow;
 
-use serde::de::IgnoredAny;
+use serde_json::{Value, json};
 
-use super::{ArtifactStep, Exchange, Outcome, Reading, Step, other};
-use crate::{BodyError, Caller, Event, Secret, body};
+use super::login::{AUTHORIZATION, basic};
+use super::{ArtifactStep, Exchange, Outcome, Reading, Request, Step};
+use crate::event::Fact;
+use crate::{BodyError, Caller, Event, Secret};
 
-/// How it is spoken to.
+/// The payload to type into an automation.
+pub const TEMPLATE: &str = r#"{"scanrelay":1,"event_type":"${event_type}","author":"${event_author}","alias":"${alias}","tag":"${tag}","collection":"${artifact_collection_name}","artifact_id":"${artifact_version}","artifact":"${artifact_version_string}","project":"${project_name}","entity":"${entity_name}"}"#;
+
+/// How W&B is spoken to.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
-pub struct Wandb {}
+pub struct Wandb {
+    /// Who we are.
+    pub api_key: Option<Secret>,
+}
 
 impl Wandb {
+    #[expect(clippy::unused_self, reason = "every registry is read in the same way")]
     pub(super) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Result<Reading, BodyError> {
-        body::read::<IgnoredAny>(body).map(|_| Reading::of(other(name, "unknown")))
+        decode::read(name, body).map(Reading::of)
     }
 
-    pub(super) fn next(&self, _event: &Event, _outcome: &Outcome, _seen: &[Exchange]) -> Step {
-        Step::Refused("it is not told anything".to_owned())
+    #[expect(clippy::unused_self, reason = "every registry is told in the same way")]
+    pub(super) fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
+        tell::next(event, outcome, seen)
     }
 
-    pub(super) fn confirm(&self, _event: &Event, _seen: &[Exchange]) -> Step {
-        Step::Retry("it cannot be asked: set confirm = false".to_owned())
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
+    pub(super) fn confirm(&self, event: &Event, seen: &[Exchange]) -> Step {
+        artifact::confirm(event, seen)
     }
 
+    /// Always: equal bodies can be two events.
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
     pub(super) fn is_doubtful(&self, _event: &Event) -> bool {
-        false
+        true
     }
 
-    pub(super) fn artifacts(&self, _event: &Event, _seen: &[Exchange]) -> ArtifactStep {
-        ArtifactStep::Refused("it keeps no files".to_owned())
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
+    pub(super) fn artifacts(&self, event: &Event, seen: &[Exchange]) -> ArtifactStep {
+        files::next(event, seen)
     }
 
+    /// The user `api` with the key for a password.
     pub(super) fn credentials(&self) -> Vec<(Cow<'static, str>, Secret)> {
-        Vec::new()
+        self.api_key.iter().map(|key| (AUTHORIZATION.into(), basic("api", key))).collect()
     }
 }
+
+/// One GraphQL operation with its variables. No value ever stands in the query's text.
+fn graphql(query: &str, variables: &Value, writes: Vec<Fact>) -> Request {
+    let body = json!({ "query": query, "variables": variables });
+    Request { method: "POST".to_owned(), path: "/graphql".to_owned(), body: Some(body.to_string()), writes }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,17 @@
 //! Registries: where each posts, how it signs, and how it is answered.
 
 mod comet;
+mod databricks;
 mod generic;
 mod github;
 mod given;
+mod huggingface;
 mod kind;
 mod mlflow;
 mod rules;
 mod scheme;
 mod verta;
+mod wandb;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -111,7 +111,10 @@ fn the_sample_s_named_entries_are_true() {
     assert!(config.server.tls.is_some() && config.server.tls == config.admin.tls);
     let login = config.registries["verta"].proxy.as_ref().and_then(|proxy| proxy.login.as_ref());
     assert_eq!(login.map(|(user, _)| user.as_str()), Some("scanrelay"));
-    assert_eq!(config.registries.keys().collect::<Vec<_>>(), ["comet", "elsewhere", "github", "mlflow", "verta"]);
+    assert_eq!(
+        config.registries.keys().collect::<Vec<_>>(),
+        ["comet", "databricks", "elsewhere", "github", "huggingface", "mlflow", "verta", "wandb"]
+    );
     assert_eq!(config.plugins.keys().collect::<Vec<_>>(), ["announce", "no-pickles"]);
     assert_eq!(config.routes.len(), 2);
     assert_eq!(

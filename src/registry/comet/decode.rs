@@ -104,7 +104,8 @@ impl Body {
                 event.change = changes.remove(0);
             }
         }
-        Reading { event, also: changes }
+        let also = changes.into_iter().map(|change| Event { change, ..event.clone() }).collect();
+        Reading { event, also }
     }
 }
 

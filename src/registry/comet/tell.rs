@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::comment::{line, merged};
+use super::comment::merged;
 use super::details::{self, Item, Missing};
 use super::metadata::{self, Metadata, differing};
 use super::{Comet, Statuses, post};
@@ -15,6 +15,7 @@ use crate::Stage;
 use crate::event::Fact;
 use crate::plugin::{Status, Verdict};
 use crate::registry::answer::{object, segment};
+use crate::registry::told::line;
 use crate::registry::{Exchange, Outcome, Request, Step};
 
 pub(super) fn next(comet: &Comet, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {

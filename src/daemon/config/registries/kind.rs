@@ -2,10 +2,9 @@
 
 use scanrelay::Scheme;
 use scanrelay::registry::Registry;
-use scanrelay::registry::{Databricks, HuggingFace, Wandb};
 
 use super::given::Given;
-use super::{comet, generic, github, mlflow, verta};
+use super::{comet, databricks, generic, github, huggingface, mlflow, verta, wandb};
 use crate::daemon::config::error::Fault;
 
 /// A kind of registry.
@@ -67,9 +66,9 @@ impl Kind {
             Self::Verta => verta::verta(given),
             Self::Comet => comet::comet(given),
             Self::Mlflow => mlflow::mlflow(given),
-            Self::Databricks => Ok(Registry::Databricks(Databricks::default())),
-            Self::HuggingFace => Ok(Registry::HuggingFace(HuggingFace::default())),
-            Self::Wandb => Ok(Registry::Wandb(Wandb::default())),
+            Self::Databricks => databricks::databricks(given),
+            Self::HuggingFace => huggingface::huggingface(given),
+            Self::Wandb => wandb::wandb(given),
             Self::GitHub => github::github(given),
             Self::Generic => generic::generic(given),
         }

@@ -93,3 +93,24 @@ fn mlflow_is_told_who_we_are_in_one_way_or_none() {
         "registries.r.credentials.user: a user's name has no colon",
     );
 }
+
+#[test]
+fn each_kind_signs_in_its_own_way_and_has_a_login() {
+    for (kind, scheme, credentials) in [
+        ("databricks", "databricks", "{ token = { file = \"databricks-token\" } }"),
+        ("huggingface", "token", "{ token = { file = \"hub-token\" } }"),
+        ("wandb", "wandb", "{ api_key = { file = \"wandb-api-key\" } }"),
+    ] {
+        let with = |lines: &str| registry(kind, &format!("{URL}promote_on = {{ alias = \"production\" }}\n{lines}"));
+        let config = Place::new().load(&with(&format!("credentials = {credentials}"))).unwrap();
+        let peer = &config.registries["r"];
+        assert_eq!((peer.registry.kind(), peer.verifier.scheme().name()), (kind, scheme));
+        assert_eq!(peer.registry.credentials().len(), 1);
+        refused(&with(""), "registries.r.credentials: they are needed to answer to url");
+    }
+}
+
+#[test]
+fn the_payload_that_is_documented_for_w_and_b_is_the_one_that_is_read() {
+    assert!(SAMPLE.contains(&format!("#   {}\n", scanrelay::registry::wandb::TEMPLATE)));
+}
