@@ -148,7 +148,7 @@ impl Receiver {
         event.raw = Some(Payload::of_checked(body.clone()));
         Ok(Delivery {
             key: dedupe_key(&verified, &event, &body),
-            remember: remember(&verified, &event, self.verifier.tolerance()),
+            remember: remember(&verified, &event, self.registry.repeats_itself(), self.verifier.tolerance()),
             body,
             event,
             verified,
@@ -167,8 +167,9 @@ impl Delivery {
 
     /// How long the key has to be remembered, so that the same bytes sent again are not a second delivery.
     ///
-    /// With a signed time: 7 days or twice the tolerance, whichever is longer. With a signed body or an id in it, and no
-    /// signed time: 400 days. With a token and no id: one minute, since equal bodies may then be two events.
+    /// With a signed time: 7 days or twice the tolerance, whichever is longer. With an id in the body, or a signed body, and no
+    /// signed time: 400 days. With a token and no id, or from a registry whose bodies have neither id nor time: one minute,
+    /// since equal bodies may then be two events.
     pub fn remember(&self) -> Duration {
         self.remember
     }
@@ -227,11 +228,12 @@ fn dedupe_key(verified: &Verified, event: &Event, body: &[u8]) -> DedupeKey {
     }
 }
 
-fn remember(verified: &Verified, event: &Event, tolerance: Duration) -> Duration {
+fn remember(verified: &Verified, event: &Event, repeats: bool, tolerance: Duration) -> Duration {
     match (verified.timestamp, verified.body, &event.id) {
         (Some(_), ..) => (7 * DAY).max(2 * tolerance),
-        (None, true, _) | (None, false, Some(_)) => 400 * DAY,
-        (None, false, None) => Duration::from_mins(1),
+        (None, _, Some(_)) => 400 * DAY,
+        (None, true, None) if !repeats => 400 * DAY,
+        (None, _, None) => Duration::from_mins(1),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What becomes of a request: a delivery with its key, or an error with its status, in this order.
 
 use super::*;
-use crate::registry::Verta;
+use crate::registry::{Verta, Wandb};
 use crate::signature::{HmacScheme, SignedContent};
 use crate::{EventKind, Scheme, Secret};
 
@@ -211,6 +211,12 @@ fn a_key_is_remembered_as_long_as_its_bytes_can_come_again() {
         let scheme = receiver.verifier().scheme().clone();
         assert_eq!(delivered(&receiver, "msg_1", &[], body).remember(), expected, "{scheme:?} {body}");
     }
+    let secrets = vec![Secret::new("hunter2").unwrap()];
+    let wandb = Verifier::new(Scheme::wandb(), secrets, Verifier::DEFAULT_TOLERANCE).unwrap();
+    let wandb = Receiver::new("wandb", Registry::Wandb(Wandb::default()), wandb);
+    // An alias that goes away and comes back: the bytes are the same, and the promotion is another one.
+    let again = r#"{"event_type":"ADD_ARTIFACT_ALIAS","alias":"production"}"#;
+    assert_eq!(delivered(&wandb, "msg_1", &[], again).remember(), Duration::from_mins(1));
     let secrets = vec![Secret::new(WHSEC).unwrap()];
     let patient = Verifier::new(Scheme::standard_webhooks(), secrets, 5 * DAY).unwrap();
     let patient = Receiver::new("verta", Registry::Verta(Verta::default()), patient);

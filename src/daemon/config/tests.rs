@@ -26,6 +26,9 @@ impl Place {
             "scanner-token",
             "comet-api-key",
             "mlflow-password",
+            "databricks-token",
+            "hub-token",
+            "wandb-api-key",
             "github-token",
             "generic-token",
         ] {
