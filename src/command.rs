@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod manual;
 mod output;
 pub mod plugin;
+pub mod prove;
 pub mod rejections;
 pub mod send;
 pub mod serve;
@@ -79,6 +80,9 @@ pub enum Command {
     /// Lists the plugins, and tries one without a registry.
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Lists every promotion and scan request that the registries know of with its delivery and verdict, or the gap. Exits 0
+    /// when there is no gap, 1 when there is one.
+    Prove(prove::Arguments),
     /// Looks at the store: its size, whether it is sound; its backup and restore.
     #[command(subcommand)]
     Store(store::Command),

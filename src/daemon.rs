@@ -2,6 +2,7 @@
 
 mod address;
 mod admin;
+mod catch_up;
 mod clock;
 mod config;
 mod connections;
@@ -12,6 +13,7 @@ mod fetch;
 mod job;
 mod listeners;
 mod metrics;
+mod prove;
 mod rejections;
 mod reload;
 mod retention;
@@ -49,6 +51,7 @@ pub use admin::{show_delivery, show_job};
 pub use clock::Clock;
 pub use config::{Catalog, Config, Found, SAMPLE, StoreAt, span};
 pub use listeners::{Handed, Listeners, bound};
+pub use prove::prove;
 pub use rejections::RejectionRow;
 pub use route::explain;
 pub use runner::harden;

@@ -67,6 +67,7 @@ async fn run(arguments: Arguments, handed: Handed) -> Outcome {
             command::rejections::run(rejections, &command::access(&arguments.config).await?).await
         }
         Command::Send(send) => command::send::run(&arguments.config, send).await,
+        Command::Prove(prove) => command::prove::run(&prove, &command::configuration(&arguments.config)?).await,
         Command::Status(status) => command::status::run(&status, &command::access(&arguments.config).await?).await,
         Command::Pause(queue) => command::status::pause(queue, &command::access(&arguments.config).await?).await,
         Command::Resume(queue) => command::status::resume(queue, &command::access(&arguments.config).await?).await,

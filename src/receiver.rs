@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::event::Payload;
-use crate::registry::Rules;
+use crate::registry::{Findings, Rules};
 use crate::{BodyError, Caller, Event, Registry, Timestamp, TraceParent, Verified, Verifier, VerifyError};
 
 /// Headers that are kept with a delivery. All others, and every signature and token, are forgotten.
@@ -42,7 +42,8 @@ pub struct Receiver {
     verifier: Verifier,
 }
 
-/// A delivery: proof that its body came from who holds the secret. Only [`Receiver::verify_at`] makes one.
+/// A delivery: proof that its body came from who holds the secret, or that the registry said so when it was asked. Only
+/// [`Receiver::verify_at`] and [`Receiver::found`] make one.
 ///
 /// `Debug` tells the body's length and not the body, so that a payload reaches no log by accident.
 #[derive(Clone)]
@@ -55,6 +56,7 @@ pub struct Delivery {
     peer: Option<IpAddr>,
     headers: Vec<(String, String)>,
     trace: Option<TraceParent>,
+    surveyed_at: Option<Timestamp>,
 }
 
 /// What makes two deliveries of one registry the same one: a signed id, else an id in the signed body, else the body.
@@ -155,8 +157,38 @@ impl Receiver {
             peer: caller.peer(),
             headers: kept(caller, self.verifier.scheme().header(), trace),
             trace,
+            surveyed_at: None,
         })
     }
+
+    /// Deliveries of what a survey of the registry has found, which began at `surveyed_at`: one for each change that says
+    /// what it changed, as the [`Rules`] name it.
+    ///
+    /// They prove that the registry said so when it was asked, and that nobody posted it: [`Findings`] are made by
+    /// [`Registry::survey`] alone, of the answers of the origin that was asked. So they are verified by `catch-up`, have no
+    /// peer and no headers, and their body is the event itself.
+    pub fn found(&self, findings: Findings, surveyed_at: Timestamp) -> Vec<Delivery> {
+        let changes = findings.into_readings().map(|reading| self.rules.apply(reading));
+        changes.filter_map(|event| found(event, surveyed_at)).collect()
+    }
+}
+
+/// `None`: the event does not say what changed, so that nobody could know it again.
+fn found(mut event: Event, surveyed_at: Timestamp) -> Option<Delivery> {
+    let change = [event.change_key.as_deref()?, "@", &surveyed_at.as_millis().to_string()].concat();
+    let body = Bytes::from(serde_json::to_vec(&event).ok()?);
+    event.raw = Some(Payload::of_checked(body.clone()));
+    Some(Delivery {
+        key: DedupeKey::of("catch-up", change.as_bytes()),
+        remember: Duration::ZERO,
+        body,
+        event,
+        verified: Verified { scheme: "catch-up".to_owned(), secret: 0, id: None, timestamp: None, body: false },
+        peer: None,
+        headers: Vec::new(),
+        trace: None,
+        surveyed_at: Some(surveyed_at),
+    })
 }
 
 impl Delivery {
@@ -192,6 +224,17 @@ impl Delivery {
     /// What the verification proved.
     pub fn verified(&self) -> &Verified {
         &self.verified
+    }
+
+    /// When the survey began that found it; `None`: it was posted.
+    pub fn surveyed_at(&self) -> Option<Timestamp> {
+        self.surveyed_at
+    }
+
+    /// Whether the same bytes may come again as another event: a token vouches for the sender, and nothing in the body tells
+    /// one event from the next.
+    pub fn is_a_hint(&self) -> bool {
+        self.surveyed_at.is_none() && self.verified.id.is_none() && self.event.id.is_none() && !self.verified.body
     }
 
     /// The address that sent it.

@@ -25,6 +25,7 @@ pub mod mlflow;
 mod object;
 mod rule;
 mod scalar;
+mod survey;
 mod told;
 pub mod verta;
 pub mod wandb;
@@ -36,6 +37,7 @@ pub use github::GitHub;
 pub use huggingface::HuggingFace;
 pub use mlflow::Mlflow;
 pub use rule::{Rule, Rules};
+pub use survey::{Findings, SurveyStep};
 pub use verta::Verta;
 pub use wandb::Wandb;
 

@@ -147,11 +147,20 @@ const DAEMON: &[Room] = &[
     room("listeners", &["config"], &[HTTP, WEB, SQL, PROCESS, CHILD]),
     // Words to systemd, and what they rest on.
     room("service", &["running", "store", "wake"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
+    // Asks through the effects, and stores as the intake does.
+    room(
+        "catch_up",
+        &["clock", "config", "current", "effects", "metrics", "server", "store", "wake"],
+        &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"],
+    ),
+    // Asks and looks, and changes nothing.
+    room("prove", &["clock", "config", "effects", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     // From the settings to what each room works by.
     room(
         "snapshot",
         &[
             "admin",
+            "catch_up",
             "clock",
             "config",
             "effects",
@@ -176,6 +185,7 @@ const DAEMON: &[Room] = &[
         "start",
         &[
             "admin",
+            "catch_up",
             "clock",
             "config",
             "current",

@@ -53,6 +53,19 @@ pub async fn run(arguments: &Arguments, access: &Access) -> Outcome {
         let reason = paused.reason.as_ref().map(|reason| format!(": {}", printable(reason))).unwrap_or_default();
         line(&format!("{name} is paused for {}{reason}; to go on: scanrelay resume", ago(paused.since, now)))?;
     }
+    for survey in &status.surveys {
+        let name = printable(&survey.registry);
+        line(&match (&survey.failure, survey.ended_at) {
+            (Some(failure), _) => format!("the catch-up could not ask {name}: {}", printable(failure)),
+            (None, Some(at)) => format!(
+                "the catch-up asked {name} {} ago: {} changes known, {} deliveries made",
+                ago(at, now),
+                survey.seen,
+                survey.made
+            ),
+            (None, None) => format!("the catch-up is asking {name}, for {}", ago(survey.begun_at, now)),
+        })?;
+    }
     if status.queues.iter().any(|row| row.dead > 0) {
         line("dead jobs: scanrelay jobs list --state dead; after mending: scanrelay jobs retry --dead")?;
     }

@@ -28,7 +28,7 @@ pub use error::ConfigError;
 pub use fetch::Fetch;
 pub use limits::{Admin, Limits, Retention, Server, StoreAt};
 pub use plugins::{Output, Plugin};
-pub use registries::Peer;
+pub use registries::{CatchUpFrom, Peer};
 pub use routes::Route;
 
 use super::clock::Clock;

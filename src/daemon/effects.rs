@@ -3,10 +3,12 @@
 
 mod artifact;
 pub mod live;
+mod survey;
 mod tell;
 
 use std::future::Future;
 
+use scanrelay::event::Fact;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::job::{Job, Outcome};
 use super::running::Tail;
 
+pub use survey::Unsurveyed;
 pub use tell::LONGEST_TELL;
 
 /// What came of an attempt, with the run's log.
@@ -36,6 +39,13 @@ pub struct Saved {
     pub committed: oneshot::Sender<bool>,
 }
 
+/// What a request is about to make so in the registry; `committed` says whether the ledger has it, so that it may be sent.
+#[derive(Debug)]
+pub struct Intent {
+    pub facts: Vec<Fact>,
+    pub committed: oneshot::Sender<bool>,
+}
+
 /// The world outside. `stop` means: end now, the daemon is going down.
 pub trait Effects: Send + Sync + 'static {
     /// Runs a plugin. What it prints can be seen in `log` while it grows.
@@ -47,6 +57,11 @@ pub trait Effects: Send + Sync + 'static {
         stop: CancellationToken,
     ) -> impl Future<Output = Effect> + Send;
 
-    /// Asks or tells the registry.
-    fn tell(&self, job: &Job, stop: CancellationToken) -> impl Future<Output = Effect> + Send;
+    /// Asks or tells the registry. What it makes so is said in `intents` before.
+    fn tell(
+        &self,
+        job: &Job,
+        intents: mpsc::Sender<Intent>,
+        stop: CancellationToken,
+    ) -> impl Future<Output = Effect> + Send;
 }

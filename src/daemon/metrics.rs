@@ -61,6 +61,7 @@ struct Inner {
     runs: Histograms,
     writebacks: Counters,
     confirmations: Counters,
+    surveys: Counters,
     jobs: Gauges,
     oldest: Gauges<f64, AtomicU64>,
     dead: Gauge,
@@ -79,6 +80,7 @@ impl Metrics {
             runs: Family::new_with_constructor(|| Histogram::new(RUNS)),
             writebacks: Family::default(),
             confirmations: Family::default(),
+            surveys: Family::default(),
             jobs: Family::default(),
             oldest: Family::default(),
             dead: Gauge::default(),
@@ -94,6 +96,9 @@ impl Metrics {
             self.intake(registry);
             for result in TOLD {
                 drop(self.0.writebacks.get_or_create(&labels("registry", registry, "result", result)));
+            }
+            for result in ["done", "failed"] {
+                drop(self.0.surveys.get_or_create(&labels("registry", registry, "result", result)));
             }
             for result in CONFIRMED {
                 drop(self.0.confirmations.get_or_create(&labels("registry", registry, "result", result)));
@@ -128,6 +133,12 @@ impl Metrics {
         if let Some(counter) = family.get(&labels("registry", &job.name, "result", word)) {
             counter.inc();
         }
+    }
+
+    /// A registry was asked how things stand, and has said so or has not.
+    pub fn surveyed(&self, registry: &str, done: bool) {
+        let result = if done { "done" } else { "failed" };
+        self.0.surveys.get_or_create(&labels("registry", registry, "result", result)).inc();
     }
 
     /// Everything, as text. `queues` are those that are configured; `now` is job time.
@@ -202,6 +213,11 @@ impl Inner {
             "scanrelay_confirmations",
             "Attempts to ask a registry whether a promotion stands, by what came of them",
             self.confirmations.clone(),
+        );
+        registry.register(
+            "scanrelay_surveys",
+            "Times that a registry was asked how things stand, by what came of it",
+            self.surveys.clone(),
         );
         registry.register("scanrelay_jobs", "Jobs of a queue, by their state", self.jobs.clone());
         registry.register(

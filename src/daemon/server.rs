@@ -23,7 +23,7 @@ use super::current::View;
 use super::job::plan::Plan;
 use super::metrics::{self, Metrics, Result as Became};
 use super::rejections::Rejections;
-use super::store::{Bounds, Inserted, Intake, Store, StoreError};
+use super::store::{Aside, Bounds, Inserted, Intake, Store, StoreError};
 use super::tls;
 use super::trace::{Span, Spans};
 use super::wake::Wake;
@@ -202,6 +202,30 @@ async fn take_in(front: &Front, delivery: Delivery, door: &Door, terms: &Terms) 
                 }
             }
             HttpResponse::Accepted().json(Taken { delivery: id.to_string(), duplicate: false })
+        }
+        Ok(Inserted::Aside(id, aside)) => {
+            counters.accepted_at(now);
+            let reason = aside.in_words();
+            match aside {
+                Aside::Echo => {
+                    counters.count(Became::Echo);
+                    info!(delivery = id, registry, kind, subject, reason, duration_ms, "ignored");
+                }
+                Aside::Unchanged => {
+                    counters.count(Became::Ignored);
+                    info!(delivery = id, registry, kind, subject, reason, duration_ms, "ignored");
+                }
+                Aside::Tampered { .. } => {
+                    front.wake.changed();
+                    counters.count(Became::Tampered);
+                    warn!(delivery = id, registry, kind, subject, duration_ms, "{reason}");
+                }
+            }
+            HttpResponse::Accepted().json(Taken { delivery: id.to_string(), duplicate: false })
+        }
+        Ok(Inserted::Noted) => {
+            error!(registry, "a webhook was taken for what the catch-up has seen: answered 503");
+            unavailable("store_failed", "the delivery could not be stored, try again later")
         }
         Ok(Inserted::Duplicate(id)) => {
             counters.count(Became::Duplicate);

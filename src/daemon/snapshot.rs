@@ -15,7 +15,7 @@ use super::rejections::Rejections;
 use super::server::{self, BodyLimits, Door, RouteOf};
 use super::store::{Bounds, Retention, Room};
 use super::writeback::BadTarget;
-use super::{admin, route, worker};
+use super::{admin, catch_up, route, worker};
 
 /// A lease outlives what it is for by this much: the time to store the outcome.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
@@ -34,6 +34,7 @@ pub struct Snapshot {
     pub intake: Arc<server::Terms>,
     pub admin: Arc<admin::Terms>,
     pub work: Arc<worker::Terms<Live>>,
+    pub catch_up: Arc<catch_up::Terms>,
     pub keep: Retention,
     /// Queues that were in force before and are not any more.
     gone: BTreeSet<String>,
@@ -65,6 +66,19 @@ impl Snapshot {
             limits: slots(&config, gone.clone()),
             shutdown_grace: config.limits.shutdown_grace,
         };
+        let posts = config.registries.values().filter(|peer| peer.url.is_some() && peer.registry.can_be_surveyed());
+        let posts = posts.map(|peer| {
+            let post = catch_up::Post {
+                receiver: receiver(peer),
+                effects: Arc::clone(&work.effects),
+                route: Arc::clone(&route),
+                bounds: bounds(peer, &config),
+                every: peer.reconcile_every,
+                from: peer.catch_up_from,
+            };
+            (peer.name.clone(), Arc::new(post))
+        });
+        let catch_up = catch_up::Terms { registries: posts.collect() };
         let doors = config.registries.values().map(|peer| (peer.name.clone(), Arc::new(door(peer, &config, lasting))));
         let intake = server::Terms {
             doors: doors.collect(),
@@ -82,6 +96,7 @@ impl Snapshot {
             intake: Arc::new(intake),
             admin: Arc::new(admin),
             work: Arc::new(work),
+            catch_up: Arc::new(catch_up),
             keep: keep(&config),
             gone,
             config,
@@ -95,12 +110,23 @@ fn queues(config: &Config) -> impl Iterator<Item = String> {
 }
 
 fn door(peer: &Peer, config: &Config, lasting: &Lasting) -> Door {
-    let receiver =
-        Receiver::new(&peer.name, peer.registry.clone(), peer.verifier.clone()).with_rules(peer.rules.clone());
     let body = BodyLimits { max: config.server.max_body, timeout: config.server.read_timeout };
-    let (pending, pending_per_registry) = (config.limits.pending, peer.max_pending);
-    let bounds = Bounds { pending, pending_per_registry, room: room(config) };
-    Door::new(receiver, body, bounds, lasting.clock, (&lasting.rejections, peer.probe), &lasting.metrics)
+    Door::new(
+        receiver(peer),
+        body,
+        bounds(peer, config),
+        lasting.clock,
+        (&lasting.rejections, peer.probe),
+        &lasting.metrics,
+    )
+}
+
+fn receiver(peer: &Peer) -> Receiver {
+    Receiver::new(&peer.name, peer.registry.clone(), peer.verifier.clone()).with_rules(peer.rules.clone())
+}
+
+fn bounds(peer: &Peer, config: &Config) -> Bounds {
+    Bounds { pending: config.limits.pending, pending_per_registry: peer.max_pending, room: room(config) }
 }
 
 fn room(config: &Config) -> Room {

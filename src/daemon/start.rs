@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::admin::{self, Admin};
+use super::catch_up::CatchUp;
 use super::clock::Clock;
 use super::config::Config;
 use super::current::Current;
@@ -91,6 +92,14 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
         terms: current.view(|snapshot| &snapshot.admin),
     };
     let stop_working = CancellationToken::new();
+    let catch_up = CatchUp {
+        store: store.clone(),
+        clock,
+        wake: wake.clone(),
+        metrics: lasting.metrics.clone(),
+        terms: current.view(|snapshot| &snapshot.catch_up),
+    };
+    tokio::spawn(catch_up.run(stop_working.clone()));
     let retaining = Retaining::begin(store, clock, keep, stop_working.clone());
     let socket = bind_socket(&config.store.socket)
         .with_context(|| format!("the admin socket {} could not be made", config.store.socket.display()))?;

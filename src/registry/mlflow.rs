@@ -8,13 +8,14 @@
 
 mod artifacts;
 mod decode;
+mod survey;
 mod tags;
 mod version;
 
 use std::borrow::Cow;
 
 use super::login::{AUTHORIZATION, basic, bearer};
-use super::{ArtifactStep, Exchange, Outcome, Reading, Request, Step};
+use super::{ArtifactStep, Exchange, Outcome, Reading, Request, Step, SurveyStep};
 use crate::{BodyError, Caller, Event, Secret};
 
 pub(super) use tags::tell;
@@ -62,6 +63,11 @@ impl Mlflow {
             }
             step => step,
         }
+    }
+
+    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
+    pub(super) fn survey(&self, name: &str, seen: &[Exchange]) -> SurveyStep {
+        survey::next(name, seen)
     }
 
     #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]

@@ -112,6 +112,8 @@ pub struct RawRegistry {
     pub timeout: Option<Span>,
     pub max_pending: Option<u32>,
     pub confirm: Option<bool>,
+    pub reconcile_every: Option<Span>,
+    pub catch_up_from: Option<String>,
     pub ca_file: Option<PathBuf>,
     pub proxy: Option<RawProxy>,
     #[serde(default)]

@@ -1,5 +1,6 @@
 //! Registries: where each posts, how it signs, and how it is answered.
 
+mod catch_up;
 mod comet;
 mod databricks;
 mod generic;
@@ -25,6 +26,7 @@ use super::error::Fault;
 use super::raw::{RawLogin, RawProxy, RawRegistry, RawWriteBack};
 use super::secrets::{RawSecret, warn_of_readers};
 use super::{Source, files, limits, plugins};
+pub use catch_up::CatchUpFrom;
 use given::Given;
 
 pub(super) use scheme::verifier_of;
@@ -47,6 +49,10 @@ pub struct Peer {
     /// How many of its deliveries may be open.
     pub max_pending: u32,
     pub confirm: bool,
+    /// How often it is asked how things stand.
+    pub reconcile_every: Duration,
+    /// What is made up for when it is asked for the first time; without, nothing.
+    pub catch_up_from: Option<CatchUpFrom>,
     /// PEM of a private certificate authority.
     pub authority: Option<Vec<u8>>,
     pub proxy: Option<Proxy>,
@@ -109,6 +115,11 @@ fn registry(
         timeout: limits::span(&format!("{key}.timeout"), raw.timeout, 30, 1, 600)?,
         max_pending: limits::count(&format!("{key}.max_pending"), raw.max_pending, max_pending, 1, 100_000_000)?,
         confirm: raw.confirm.unwrap_or(true),
+        reconcile_every: limits::span(&format!("{key}.reconcile_every"), raw.reconcile_every, 900, 1, 604_800)?,
+        catch_up_from: raw
+            .catch_up_from
+            .map(|text| CatchUpFrom::parse(&text, &format!("{key}.catch_up_from")))
+            .transpose()?,
         authority,
         proxy,
         name,

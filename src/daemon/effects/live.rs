@@ -11,7 +11,7 @@ use tracing::{debug, info};
 
 use super::artifact::Files;
 use super::tell::Peer;
-use super::{Effect, Effects, Saved};
+use super::{Effect, Effects, Intent, Saved};
 use crate::daemon::clock::Clock;
 use crate::daemon::config::{Config, Output as Configured, Plugin};
 use crate::daemon::fetch::Fetched;
@@ -90,6 +90,14 @@ impl Live {
         })
     }
 
+    /// A registry that can be reached.
+    pub(super) fn peer(&self, registry: &str) -> Option<&Peer> {
+        match self.registries.get(registry)? {
+            Known::Reached(reached) => Some(&reached.peer),
+            Known::PostsOnly { .. } => None,
+        }
+    }
+
     /// The model's files, for a plugin that wants them.
     async fn fetched(&self, plugin: &Plugin, job: &Job, stop: &CancellationToken) -> Result<Option<Fetched>, Outcome> {
         if !plugin.artifact {
@@ -164,9 +172,9 @@ impl Effects for Live {
         Effect { outcome: outcome(run.end, plugin, fetched.map(|fetched| fetched.artifact.sha256)), log: Some(run.log) }
     }
 
-    async fn tell(&self, job: &Job, stop: CancellationToken) -> Effect {
+    async fn tell(&self, job: &Job, intents: mpsc::Sender<Intent>, stop: CancellationToken) -> Effect {
         let outcome = match self.registries.get(&job.name) {
-            Some(Known::Reached(reached)) => reached.peer.tell(job, &stop).await,
+            Some(Known::Reached(reached)) => reached.peer.tell(job, &intents, &stop).await,
             Some(Known::PostsOnly { confirm: false }) if matches!(job.phase, Phase::Ask | Phase::Confirm) => {
                 Outcome::Confirmed
             }

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use scanrelay::Registry;
 use scanrelay::registry::{ArtifactSource, ArtifactStep, Exchange, Request, Step};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use super::Intent;
 use crate::daemon::job::{Job, Outcome, Phase, Written};
 use crate::daemon::writeback::{Answer, Writeback};
 
@@ -18,8 +20,8 @@ const DEVELOPMENT: &str = "scanrelay-development-registry";
 
 /// A registry that can be asked and told.
 pub(super) struct Peer {
-    registry: Registry,
-    writeback: Writeback,
+    pub(super) registry: Registry,
+    pub(super) writeback: Writeback,
     /// Whether promotions are confirmed before an action runs.
     confirm: bool,
     warned: AtomicBool,
@@ -30,7 +32,7 @@ impl Peer {
         Self { registry, writeback, confirm, warned: AtomicBool::new(false) }
     }
 
-    pub(super) async fn tell(&self, job: &Job, stop: &CancellationToken) -> Outcome {
+    pub(super) async fn tell(&self, job: &Job, intents: &mpsc::Sender<Intent>, stop: &CancellationToken) -> Outcome {
         let confirms = matches!(job.phase, Phase::Ask | Phase::Confirm);
         if confirms && !self.confirm {
             return Outcome::Confirmed;
@@ -45,6 +47,10 @@ impl Peer {
             };
             match step {
                 Step::Send(request) => {
+                    // The registry may tell of the change before it answers.
+                    if !request.writes.is_empty() && !is_known(&request, intents).await {
+                        return Outcome::Drained;
+                    }
                     let answer = tokio::select! {
                         answer = self.ask(job, &request) => answer,
                         () = stop.cancelled() => return Outcome::Drained,
@@ -117,9 +123,17 @@ impl Peer {
     }
 }
 
-/// The rows of the ledger: what was sent and taken.
+/// Whether the ledger has what the request is about to make so.
+async fn is_known(request: &Request, intents: &mpsc::Sender<Intent>) -> bool {
+    let (committed, answer) = oneshot::channel();
+    let intent = Intent { facts: request.writes.clone(), committed };
+    intents.send(intent).await.is_ok() && answer.await.unwrap_or(false)
+}
+
+/// The rows of the ledger: what was sent and taken, where it did not have it before.
 fn written(seen: &[Exchange]) -> Vec<Written> {
-    let changed = seen.iter().filter(|exchange| exchange.request.method != "GET");
+    let untold = |request: &Request| request.method != "GET" && request.writes.is_empty();
+    let changed = seen.iter().filter(|exchange| untold(&exchange.request));
     changed
         .map(|exchange| Written {
             key: exchange.request.to_string(),

@@ -16,6 +16,10 @@ pub enum Result {
     /// Accepted, and no route takes it.
     Ignored,
     Duplicate,
+    /// Accepted: our own write-back.
+    Echo,
+    /// Accepted: somebody changed what is ours.
+    Tampered,
     /// 503: as many deliveries are open as may be.
     Full,
     /// 503: too many requests at once.
@@ -24,10 +28,12 @@ pub enum Result {
     Failed,
 }
 
-const RESULTS: [(Result, &str); 6] = [
+const RESULTS: [(Result, &str); 8] = [
     (Result::Accepted, "accepted"),
     (Result::Ignored, "ignored"),
     (Result::Duplicate, "duplicate"),
+    (Result::Echo, "echo"),
+    (Result::Tampered, "tampered"),
     (Result::Full, "full"),
     (Result::Busy, "busy"),
     (Result::Failed, "failed"),

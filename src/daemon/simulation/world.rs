@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::weather::{Forecast, Weather};
 use super::{ACTIONS, REGISTRIES, REQUESTS, RUNS, RUNS_PER_PLUGIN, START};
 use crate::daemon::clock::Steps;
-use crate::daemon::effects::{Effect, Effects, Saved};
+use crate::daemon::effects::{Effect, Effects, Intent, Saved};
 use crate::daemon::job::{Job, Outcome, Phase, Written};
 use crate::daemon::running::Tail;
 use crate::daemon::store::Store;
@@ -299,7 +299,7 @@ impl Effects for World {
         Outcome::Concluded { conclusion: self.says(action), artifact: None }.into()
     }
 
-    async fn tell(&self, job: &Job, stop: CancellationToken) -> Effect {
+    async fn tell(&self, job: &Job, _intents: mpsc::Sender<Intent>, stop: CancellationToken) -> Effect {
         let _watch = Watch(self);
         self.may_begin(job).await;
         let registry = job.event.registry.as_str();

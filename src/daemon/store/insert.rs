@@ -1,5 +1,6 @@
 //! A delivery as it comes in, and a job in its place, each in a member of a transaction.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,6 +8,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use scanrelay::{Delivery, Timestamp};
 
 use super::batch::Batch;
+use super::claimed::{Claim, Known};
+use super::ledger::{self, Mended, Standing};
 use super::room::{Look, Room};
 use super::seen::Key;
 use super::statement::Statements as _;
@@ -25,12 +28,43 @@ pub struct Intake {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inserted {
     New(i64),
-    /// The same delivery was stored before, under this id.
+    /// Stored under this id, and it starts nothing, whatever its route.
+    Aside(i64, Aside),
+    /// The same delivery, or the same change, was stored before, under this id.
     Duplicate(i64),
+    /// It stands so, as the catch-up has seen, and nobody has to be told.
+    Noted,
     /// As many deliveries are open as may be.
     Full,
     /// The disk has too little left, or the store is as large as it may be.
     NoRoom,
+}
+
+/// Why a delivery that was stored starts nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// Our own write-back, told back to us.
+    Echo,
+    /// It says what stood already.
+    Unchanged,
+    /// Somebody changed this key, which is ours.
+    Tampered { key: String, mended: Mended },
+}
+
+impl Aside {
+    /// As the delivery says it.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Echo => "our own write-back".to_owned(),
+            Self::Unchanged => "nothing changed".to_owned(),
+            Self::Tampered { key, mended: Mended::By(job) } => {
+                format!("tampered: {key} is ours and somebody changed it; job {job} tells the registry again")
+            }
+            Self::Tampered { key, mended: Mended::Not(why) } => {
+                format!("tampered: {key} is ours and somebody changed it; it was not put right: {why}")
+            }
+        }
+    }
 }
 
 /// How many deliveries may be open, and what there must be room for.
@@ -64,13 +98,22 @@ struct Prepared {
     kind: String,
     /// The plan; without a route, why.
     planned: Result<String, String>,
+    /// What the ledger may know of.
+    told: Option<ledger::Told>,
+    claim: Option<Claim>,
+    surveyed_at: Option<Timestamp>,
 }
 
 impl Prepared {
     fn of(Intake { delivery, plan }: Intake) -> Result<Self, StoreError> {
         let key = Key::of(&delivery);
+        let (told, claim) = (ledger::Told::of(delivery.event()), Claim::of(&delivery));
+        let surveyed_at = delivery.surveyed_at();
         let verified = delivery.verified();
-        let verified_by = [&verified.scheme, ", secret ", &(verified.secret + 1).to_string()].concat();
+        let verified_by = match surveyed_at {
+            Some(_) => verified.scheme.clone(),
+            None => [&verified.scheme, ", secret ", &(verified.secret + 1).to_string()].concat(),
+        };
         let peer = delivery.peer().map(|peer| peer.to_string());
         let headers = serde_json::to_string(delivery.headers())?;
         let body = delivery.body().clone();
@@ -94,6 +137,9 @@ impl Prepared {
             registry: event.registry,
             change_key,
             planned,
+            told,
+            claim,
+            surveyed_at,
         })
     }
 
@@ -102,24 +148,74 @@ impl Prepared {
         if let Some(id) = known.same {
             return Ok(Inserted::Duplicate(id));
         }
-        if self.planned.is_ok() && is_full(batch, &self.registry, bounds) {
+        let aside = match self.aside(batch, now)? {
+            Found::Nothing => None,
+            Found::Same(id) => return Ok(Inserted::Duplicate(id)),
+            Found::Noted => return Ok(Inserted::Noted),
+            Found::Aside(aside) => Some(aside),
+        };
+        let planned = match (&aside, &self.planned) {
+            (Some(aside), _) => Err(Cow::Owned(aside.in_words())),
+            (None, Ok(plan)) => Ok(Cow::Borrowed(plan.as_str())),
+            (None, Err(reason)) => Err(Cow::Borrowed(reason.as_str())),
+        };
+        if planned.is_ok() && is_full(batch, &self.registry, bounds) {
             return Ok(Inserted::Full);
         }
         if !look.has_room(batch, bounds.room, self.body.len(), now)? {
             return Ok(Inserted::NoRoom);
         }
-        let id = self.insert_delivery(batch, known.conflict, now)?;
+        let id = self.insert_delivery(batch, &planned, known.conflict, now)?;
         self.key.remember(batch, &known, &self.registry, id, now)?;
+        if let Some(claim) = &self.claim
+            && !matches!(aside, Some(Aside::Unchanged))
+        {
+            claim.take(batch, &self.registry, Some(id), now)?;
+        }
         batch.memory().at(now);
         batch.memory().came(id);
-        if self.planned.is_ok() {
+        if planned.is_ok() {
             batch.memory().opened(&self.registry);
         }
-        Ok(Inserted::New(id))
+        Ok(match aside {
+            None => Inserted::New(id),
+            Some(aside) => Inserted::Aside(id, aside),
+        })
     }
 
-    fn insert_delivery(&self, connection: &Connection, conflict: bool, now: Timestamp) -> Result<i64, StoreError> {
-        let (state, plan, reason, ended_at) = match &self.planned {
+    /// What the ledger and those who came before have to say about it.
+    fn aside(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Found, StoreError> {
+        if let Some(told) = &self.told {
+            match told.look(batch, &self.registry)? {
+                Standing::Foreign => {}
+                Standing::Echo if self.surveyed_at.is_some() => return Ok(Found::Noted),
+                Standing::Echo => return Ok(Found::Aside(Aside::Echo)),
+                Standing::Tampered(row) if self.surveyed_at.is_some_and(|at| row.is_younger_than(at)) => {
+                    return Ok(Found::Noted);
+                }
+                Standing::Tampered(row) => {
+                    let (key, mended) = (told.key().to_owned(), row.mend(batch, now)?);
+                    return Ok(Found::Aside(Aside::Tampered { key, mended }));
+                }
+            }
+        }
+        let Some(claim) = &self.claim else { return Ok(Found::Nothing) };
+        Ok(match claim.look(batch, &self.registry, now)? {
+            Known::New => Found::Nothing,
+            Known::Same(id) => Found::Same(id),
+            Known::Stands if self.surveyed_at.is_some() => Found::Noted,
+            Known::Stands => Found::Aside(Aside::Unchanged),
+        })
+    }
+
+    fn insert_delivery(
+        &self,
+        connection: &Connection,
+        planned: &Result<Cow<'_, str>, Cow<'_, str>>,
+        conflict: bool,
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let (state, plan, reason, ended_at) = match planned {
             Ok(plan) => ("open", Some(plan), None, None),
             Err(reason) => ("ignored", None, Some(reason), Some(now.as_millis())),
         };
@@ -149,6 +245,14 @@ impl Prepared {
             ])?;
         Ok(connection.last_insert_rowid())
     }
+}
+
+/// What there is about a delivery before it is stored.
+enum Found {
+    Nothing,
+    Same(i64),
+    Noted,
+    Aside(Aside),
 }
 
 /// Puts a job in its place: due, behind another one of its lane, or held.

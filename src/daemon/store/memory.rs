@@ -32,6 +32,8 @@ pub(super) struct Memory {
     /// Runs in which a daemon has died more than once, and the one of them that is being worked on.
     suspects: BTreeSet<i64>,
     suspect_at_work: Option<i64>,
+    /// Jobs that are telling a registry what somebody has changed meanwhile. A job that dies with us tells it again anyway.
+    tell_again: BTreeSet<i64>,
     /// The newest delivery, and the newest whose jobs are made.
     last_delivery: i64,
     unfolded_to: i64,
@@ -59,6 +61,7 @@ enum Undo {
     Begun(Option<i64>),
     Came(i64),
     Unfolded(i64),
+    ToldAgain(i64),
 }
 
 impl Memory {
@@ -160,6 +163,20 @@ impl Memory {
         }
     }
 
+    /// What this job is telling the registry was changed meanwhile. Not taken back: telling it once more does no harm.
+    pub(super) fn tell_again(&mut self, job: i64) {
+        self.tell_again.insert(job);
+    }
+
+    /// Whether that is so of a job that has just told it; asked once.
+    pub(super) fn has_to_tell_again(&mut self, job: i64) -> bool {
+        let again = self.tell_again.remove(&job);
+        if again {
+            self.undo.push(Undo::ToldAgain(job));
+        }
+        again
+    }
+
     /// A job stands in this queue. Taken back or not: a queue that is looked into in vain does no harm.
     pub(super) fn uses(&mut self, queue: &str) {
         if !self.queues.contains(queue) {
@@ -253,6 +270,7 @@ impl Memory {
                 Undo::Seen(fingerprint, None) => drop(self.seen.remove(&fingerprint)),
                 Undo::Came(before) => self.last_delivery = before,
                 Undo::Unfolded(before) => self.unfolded_to = before,
+                Undo::ToldAgain(job) => drop(self.tell_again.insert(job)),
                 Undo::Settled(_) => {}
             }
         }

@@ -1,6 +1,7 @@
 //! The file as it is at one moment, read beside whoever owns it. Nothing is locked and nothing is changed.
 
 mod check;
+mod claims;
 mod export;
 mod stats;
 
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+pub use claims::Brought;
 pub use export::{FORMAT, Header, RowCounts};
 
 pub(super) use check::findings;

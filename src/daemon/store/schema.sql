@@ -1,4 +1,4 @@
--- Schema version 3. Times are milliseconds since 1970, of job time.
+-- Schema version 4. Times are milliseconds since 1970, of job time.
 
 -- store_id: whose runs these are. unfolded_to: the last delivery whose jobs are made.
 create table meta (
@@ -96,7 +96,8 @@ create table verdict (
     unique (delivery, round)
 );
 
--- The ledger: what we wrote into registries, so that its echo is known.
+-- The ledger: what we wrote into registries, so that its echo is known; of each key, the last. Where a registry tells nobody
+-- of our changes, the requests that it took.
 create table written (
     id            integer primary key autoincrement,
     registry      text    not null,
@@ -107,6 +108,29 @@ create table written (
     written_at    integer not null
 );
 create index written_subject on written (registry, subject, key);
+
+-- What each thing of a registry stands at, as far as we have heard: what a webhook and a catch-up claim.
+create table claimed (
+    registry      text    not null,
+    aspect        text    not null,             -- what changed of which subject: the part of a change_key before its =
+    value         text    not null,             -- what it is now; nothing: it was removed
+    delivery      integer,                      -- which brought it; null: it stood so when it was first seen
+    occurred_at   integer,                      -- by the registry's own clock
+    seen_at       integer not null,
+    found         integer not null,             -- 1: by the catch-up, not by a webhook
+    primary key (registry, aspect)
+) without rowid;
+
+-- The last look of the catch-up at each registry.
+create table survey (
+    registry      text    primary key,
+    first_at      integer,                      -- the first one that came to its end; null: none has
+    begun_at      integer not null,
+    ended_at      integer,
+    seen          integer not null,             -- changes that it told of
+    made          integer not null,             -- deliveries that were missing
+    failure       text                          -- why the last one did not come to its end
+) without rowid;
 
 -- Open deliveries by registry, so that the bound is checked without counting.
 create table pending (

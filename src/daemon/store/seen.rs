@@ -141,7 +141,7 @@ fn row(connection: &Connection, id: i64, registry: &str, key: &[u8]) -> Result<O
 }
 
 /// Whether the registry was asked about that delivery and said that it is not so.
-fn was_not_so(connection: &Connection, delivery: i64) -> Result<bool, StoreError> {
+pub(super) fn was_not_so(connection: &Connection, delivery: i64) -> Result<bool, StoreError> {
     let query =
         "select exists (select 1 from delivery where id = ?1 and state = 'ignored' and reason like 'not confirmed: %')";
     Ok(connection.statement(query)?.query_row([delivery], |row| row.get(0))?)

@@ -7,7 +7,7 @@ use scanrelay::{Event, Timestamp};
 use super::batch::Batch;
 use super::insert::insert_job;
 use super::statement::Statements as _;
-use super::{Store, StoreError, lane};
+use super::{Store, StoreError, lane, ledger};
 use crate::daemon::job::plan::{Change, Closed, Plan, View, advance};
 use crate::daemon::job::{Ending, Job, Next, Phase, State, Written};
 use crate::daemon::verdict::Vote;
@@ -19,7 +19,7 @@ pub struct Attempt {
     pub result: String,
     /// The run's log.
     pub log: Option<Vec<u8>>,
-    /// What it wrote into the registry.
+    /// What the registry took, where it tells nobody of it.
     pub written: Vec<Written>,
 }
 
@@ -73,7 +73,7 @@ impl Store {
     }
 }
 
-fn holds(connection: &Connection, id: i64, token: i64) -> Result<bool, StoreError> {
+pub(super) fn holds(connection: &Connection, id: i64, token: i64) -> Result<bool, StoreError> {
     let query =
         "select exists (select 1 from job where id = ?1 and token = ?2 and state = 'due' and claimed_at is not null)";
     Ok(connection.statement(query)?.query_row(params![id, token], |row| row.get(0))?)
@@ -100,6 +100,9 @@ fn apply(connection: &Batch<'_>, id: i64, next: &Next, now: Timestamp) -> Result
             .map_err(StoreError::from)
     };
     match next {
+        Next::End(Ending::Told) if let Some(at) = ledger::tells_again(connection, id, now) => {
+            release(at, 1, 0)?;
+        }
         Next::Release => {
             release(now, 1, 0)?;
         }

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension};
 use scanrelay::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{PausedRow, Store, StoreError};
+use super::{PausedRow, Store, StoreError, SurveyRow};
 
 /// How things stand.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct Status {
     pub oldest: Option<Timestamp>,
     pub queues: Vec<QueueRow>,
     pub paused: Vec<PausedRow>,
+    /// The last look of the catch-up at each registry.
+    #[serde(default)]
+    pub surveys: Vec<SurveyRow>,
 }
 
 /// How things stand, in the two figures that an index gives.
@@ -52,7 +55,7 @@ impl Store {
 
     /// How things stand, with a row for each of these queues and for every other one that has work.
     pub async fn status(&self, queues: Vec<String>) -> Result<Status, StoreError> {
-        let paused = self.paused().await?;
+        let (paused, surveys) = (self.paused().await?, self.surveys().await?);
         self.read_unfolded(move |connection| {
             let (open, oldest): (u32, Option<i64>) = connection
                 .prepare_cached(
@@ -72,7 +75,7 @@ impl Store {
                     (row.last, row.last_at) = (Some(state), Some(Timestamp::from_millis(at)));
                 }
             }
-            Ok(Status { open, oldest: oldest.map(Timestamp::from_millis), queues: rows, paused })
+            Ok(Status { open, oldest: oldest.map(Timestamp::from_millis), queues: rows, paused, surveys })
         })
         .await
     }

@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use super::STORE_PAUSE;
 use crate::daemon::clock::Clock;
-use crate::daemon::effects::{Effect, Effects, Saved};
+use crate::daemon::effects::{Effect, Effects, Intent, Saved};
 use crate::daemon::job::{self, Ending, Job, Next, Outcome, Phase, Schedule};
 use crate::daemon::metrics::Metrics;
 use crate::daemon::running::InHand;
@@ -104,7 +104,7 @@ impl<E: Effects> Work<E> {
             return Outcome::Drained.into();
         }
         if job.phase != Phase::Run {
-            return self.effects.tell(job, self.in_hand.stop.clone()).await;
+            return self.tell(job).await;
         }
         let (saved, mut saves) = mpsc::channel::<Saved>(1);
         let run = self.effects.run(job, saved, self.in_hand.log.clone(), self.in_hand.stop.clone());
@@ -118,6 +118,25 @@ impl<E: Effects> Work<E> {
                         warn!(job = job.id, %error, "a checkpoint was not stored");
                     }
                     // The plugin may have ended without waiting for the answer.
+                    let _ = committed.send(stored.unwrap_or(false));
+                }
+            }
+        }
+    }
+
+    /// Lets the registry be told, and commits before each request what it makes so.
+    async fn tell(&self, job: &Job) -> Effect {
+        let (intents, mut intended) = mpsc::channel::<Intent>(1);
+        let tell = self.effects.tell(job, intents, self.in_hand.stop.clone());
+        tokio::pin!(tell);
+        loop {
+            tokio::select! {
+                effect = &mut tell => return effect,
+                Some(Intent { facts, committed }) = intended.recv() => {
+                    let stored = self.store.intend(job, facts, self.clock.now()).await;
+                    if let Err(error) = &stored {
+                        error!(job = job.id, %error, "nothing is written into a registry that the ledger does not have");
+                    }
                     let _ = committed.send(stored.unwrap_or(false));
                 }
             }

@@ -64,10 +64,15 @@ fn confirmation() -> Job {
     job(Phase::Confirm, event, None)
 }
 
+/// A ledger that takes nothing.
+fn nobody() -> mpsc::Sender<Intent> {
+    mpsc::channel(1).0
+}
+
 /// The job comes to this, with these requests and no other.
 async fn check(job: &Job, replies: impl IntoIterator<Item = Reply>, expected: Outcome, requests: &[&str]) {
     let mut script = Script::new(replies);
-    let outcome = peer(&script, true).tell(job, &CancellationToken::new()).await;
+    let outcome = peer(&script, true).tell(job, &nobody(), &CancellationToken::new()).await;
     assert_eq!(outcome, expected);
     assert_eq!(script.rest(), requests);
 }
@@ -133,7 +138,7 @@ async fn a_promotion_is_confirmed_by_the_registry() {
 #[tokio::test]
 async fn where_nothing_is_confirmed_nobody_is_asked() {
     let mut script = Script::new([answer(404, "", "{}")]);
-    let outcome = peer(&script, false).tell(&confirmation(), &CancellationToken::new()).await;
+    let outcome = peer(&script, false).tell(&confirmation(), &nobody(), &CancellationToken::new()).await;
     assert_eq!((outcome, script.rest().len()), (Outcome::Confirmed, 0));
 }
 
@@ -141,7 +146,8 @@ async fn where_nothing_is_confirmed_nobody_is_asked() {
 async fn a_shutdown_ends_the_wait_for_an_answer() {
     let mut script = Script::new([Reply::Silence]);
     let (peer, job, stop) = (peer(&script, true), report(), CancellationToken::new());
-    let (outcome, ()) = tokio::join!(peer.tell(&job, &stop), async {
+    let nobody = nobody();
+    let (outcome, ()) = tokio::join!(peer.tell(&job, &nobody, &stop), async {
         script.asked().await;
         stop.cancel();
     });

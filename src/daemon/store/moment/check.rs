@@ -26,7 +26,7 @@ const RENEW: &str = "stop scanrelay, export the store, move the file away, and i
 /// Of one invariant, only the first are told.
 const MOST: usize = 20;
 
-const INVARIANTS: [Invariant; 13] = [
+const INVARIANTS: [Invariant; 14] = [
     Invariant {
         query: "select 'the store' where not exists (select 1 from meta where key = 'store_id' and value <> '')",
         fault: "it has no id",
@@ -104,6 +104,12 @@ const INVARIANTS: [Invariant; 13] = [
                  where not coalesce(json_valid(checkpoint), 1) or not coalesce(json_valid(tell), 1)
                     or not coalesce(json_valid(outcome), 1)",
         fault: "its checkpoint, what it tells or its outcome is no JSON",
+        cure: RESTORE,
+    },
+    Invariant {
+        query: "select 'what is claimed of ' || registry from claimed
+                 where delivery > (select coalesce(max(id), 0) from delivery)",
+        fault: "it was brought by a delivery that is yet to come",
         cure: RESTORE,
     },
     Invariant {

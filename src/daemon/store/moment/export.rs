@@ -31,13 +31,15 @@ pub type RowCounts = BTreeMap<String, u64>;
 pub const FORMAT: u32 = 1;
 
 /// The tables, and the order of their rows. `pending` follows from the deliveries.
-pub(in crate::daemon::store) const ROWS: [(&str, &str); 8] = [
+pub(in crate::daemon::store) const ROWS: [(&str, &str); 10] = [
     ("delivery", "id"),
     ("job", "id"),
     ("attempt", "job, token"),
     ("dedupe", "id"),
     ("verdict", "id"),
     ("written", "id"),
+    ("claimed", "registry, aspect"),
+    ("survey", "registry"),
     ("audit", "id"),
     ("paused", "queue"),
 ];

@@ -42,12 +42,14 @@ pub struct TableStats {
 }
 
 /// Each with what tells the time of its oldest row.
-const TABLES: [(&str, &str); 9] = [
+const TABLES: [(&str, &str); 11] = [
     ("delivery", "select received_at from delivery order by id limit 1"),
     ("job", "select created_at from job order by id limit 1"),
     ("attempt", "select claimed_at from attempt order by job, token limit 1"),
     ("verdict", "select settled_at from verdict order by id limit 1"),
     ("written", "select written_at from written order by id limit 1"),
+    ("claimed", "select min(seen_at) from claimed"),
+    ("survey", "select min(begun_at) from survey"),
     ("dedupe", "select null"),
     ("audit", "select at from audit order by id limit 1"),
     ("paused", "select min(since) from paused"),

@@ -54,7 +54,7 @@ async fn every_row_is_carried_over_and_a_copy_is_kept() {
     let [copy] = &copies[..] else { panic!("{copies:?}") };
     assert_eq!(fs::metadata(copy).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(rows(copy, "pragma user_version"), ["[Integer(1)]"]);
-    assert_eq!(rows(&path, "pragma user_version"), ["[Integer(3)]"]);
+    assert_eq!(rows(&path, "pragma user_version"), ["[Integer(4)]"]);
     for table in ["delivery", "attempt", "verdict", "written", "audit", "paused", "pending"] {
         let query = format!("select * from {table} order by 1, 2");
         let before = rows(copy, &query);

@@ -1,0 +1,141 @@
+//! How things stand: the aliases of every registered model, and the tags of every version, page by page.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+
+use crate::event::Tag;
+use crate::registry::answer::{object, query};
+use crate::registry::{Exchange, Findings, Reading, Registry, Request, SurveyStep};
+use crate::{Event, EventKind, Timestamp};
+
+const MODELS: &str = "/api/2.0/mlflow/registered-models/search";
+const VERSIONS: &str = "/api/2.0/mlflow/model-versions/search";
+/// An answer is read up to a bound, and a model may have many versions and tags in it.
+const PER_PAGE: &str = "100";
+/// More of one registry are not looked at: each is a row to remember.
+const MOST: usize = 50_000;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Models {
+    registered_models: Vec<Model>,
+    next_page_token: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Model {
+    name: String,
+    aliases: Vec<Alias>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Alias {
+    alias: String,
+    version: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Versions {
+    model_versions: Vec<Version>,
+    next_page_token: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Version {
+    name: String,
+    version: String,
+    creation_timestamp: Option<i64>,
+    source: Option<String>,
+    tags: Vec<Tag>,
+}
+
+/// Models first, then versions: an alias that was set in between is found the next time.
+pub(super) fn next(name: &str, seen: &[Exchange]) -> SurveyStep {
+    let mut found = Vec::new();
+    let mut next = page(MODELS, None);
+    let mut tokens = HashSet::new();
+    for exchange in seen {
+        let is_of_models = exchange.request.path.starts_with(MODELS);
+        let read = if is_of_models {
+            object::<Models>(exchange).map(|page| {
+                page.registered_models.iter().for_each(|model| aliases(name, model, &mut found));
+                page.next_page_token
+            })
+        } else {
+            object::<Versions>(exchange).map(|page| {
+                page.model_versions.iter().for_each(|version| version.says(name, &mut found));
+                page.next_page_token
+            })
+        };
+        let token = match read {
+            Ok(token) => token.filter(|token| !token.is_empty()),
+            Err(step) => return step.into(),
+        };
+        next = match token {
+            // A registry that gives one token twice would be asked for ever.
+            Some(token) if tokens.insert((is_of_models, token.clone())) => {
+                page(if is_of_models { MODELS } else { VERSIONS }, Some(&token))
+            }
+            _ if is_of_models => page(VERSIONS, None),
+            _ => return SurveyStep::Found(Findings::of(found, false)),
+        };
+        if found.len() > MOST {
+            found.truncate(MOST);
+            return SurveyStep::Found(Findings::of(found, true));
+        }
+    }
+    if seen.len() >= Registry::LONGEST_SURVEY {
+        return SurveyStep::Found(Findings::of(found, true));
+    }
+    SurveyStep::Send(next)
+}
+
+fn page(path: &str, token: Option<&str>) -> Request {
+    let mut pairs = vec![("max_results", PER_PAGE)];
+    pairs.extend(token.map(|token| ("page_token", token)));
+    Request { method: "GET".to_owned(), path: [path, &query(&pairs)].concat(), body: None, writes: Vec::new() }
+}
+
+fn aliases(registry: &str, model: &Model, found: &mut Vec<Reading>) {
+    if model.name.is_empty() {
+        return;
+    }
+    found.extend(model.aliases.iter().filter(|alias| !alias.alias.is_empty() && !alias.version.is_empty()).map(
+        |Alias { alias, version }| {
+            let mut event = Event::new(EventKind::AliasSet, registry);
+            event.model.name = Some(model.name.clone());
+            event.version.name = Some(version.clone());
+            event.change.alias = Some(alias.clone());
+            Reading::of(event)
+        },
+    ));
+}
+
+impl Version {
+    /// That it was made, and each of its tags.
+    fn says(&self, registry: &str, found: &mut Vec<Reading>) {
+        if self.name.is_empty() || self.version.is_empty() {
+            return;
+        }
+        let event = |kind| {
+            let mut event = Event::new(kind, registry);
+            event.model.name = Some(self.name.clone());
+            event.version.name = Some(self.version.clone());
+            event
+        };
+        let mut created = event(EventKind::VersionCreated);
+        created.occurred_at = self.creation_timestamp.map(Timestamp::from_millis);
+        created.artifact_uri.clone_from(&self.source);
+        found.push(Reading::of(created));
+        found.extend(self.tags.iter().filter(|tag| !tag.key.is_empty()).map(|tag| {
+            let mut set = event(EventKind::TagSet);
+            set.change.tag = Some(tag.clone());
+            Reading::of(set)
+        }));
+    }
+}

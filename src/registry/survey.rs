@@ -1,0 +1,85 @@
+//! A survey: how things stand in a registry now, for whoever may have missed its webhooks.
+
+use super::{Exchange, Reading, Registry, Request, Step};
+
+/// What to do next towards how things stand.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum SurveyStep {
+    /// Send this, and ask again with its answer.
+    Send(Request),
+    /// All of it.
+    Found(Findings),
+    /// Not now: begin again later. The reason names the status, never the answer's text.
+    Retry(String),
+    /// Never: the registry cannot be asked how things stand, or not by us.
+    Refused(String),
+}
+
+/// How things stand in a registry, as it said itself. Only [`Registry::survey`] makes it, of the answers of who was asked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Findings {
+    readings: Vec<Reading>,
+    is_cut: bool,
+}
+
+impl Findings {
+    /// Of so many changes. `is_cut`: there were more than a survey looks at.
+    pub(super) fn of(readings: Vec<Reading>, is_cut: bool) -> Self {
+        Self { readings, is_cut }
+    }
+
+    /// Whether there was more than a survey looks at.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// How many things were found to stand somehow.
+    pub fn len(&self) -> usize {
+        self.readings.len()
+    }
+
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.readings.is_empty()
+    }
+
+    pub(crate) fn into_readings(self) -> impl Iterator<Item = Reading> {
+        self.readings.into_iter()
+    }
+}
+
+impl From<Step> for SurveyStep {
+    /// For what an answer's status means.
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Send(request) => Self::Send(request),
+            Step::Done => Self::Found(Findings::default()),
+            Step::Retry(reason) => Self::Retry(reason),
+            Step::Refused(reason) => Self::Refused(reason),
+        }
+    }
+}
+
+impl Registry {
+    /// The most requests that one survey takes.
+    pub const LONGEST_SURVEY: usize = 200;
+
+    /// Whether it can be asked how things stand.
+    pub fn can_be_surveyed(&self) -> bool {
+        matches!(self, Self::Mlflow(_))
+    }
+
+    /// The next step towards how things stand in the registry that the configuration calls `name`, after the exchanges
+    /// `seen` so far. Each thing is an event such as a webhook would have brought when it came to stand so, with the same
+    /// `change_key`; what it is called by [`Rules`](super::Rules) comes afterwards, in
+    /// [`Receiver::found`](crate::Receiver::found).
+    ///
+    /// It ends: after [`LONGEST_SURVEY`](Self::LONGEST_SURVEY) requests it has found what it has seen by then.
+    pub fn survey(&self, name: &str, seen: &[Exchange]) -> SurveyStep {
+        match self {
+            Self::Mlflow(mlflow) => mlflow.survey(name, seen),
+            _ => SurveyStep::Refused("it cannot be asked how things stand".to_owned()),
+        }
+    }
+}
