@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Daemon, Site, until};
+use crate::harness::{self, Daemon, Site, until};
 use crate::server::{SECRET, Server};
 
 /// A daemon's folder, with an action `act` and the packaged scanner of pickles.
@@ -62,6 +62,20 @@ actions = ["act"]
 
     pub fn start(&self) -> Daemon {
         Daemon::start_as(&self.site, &self.configuration)
+    }
+
+    /// The registry is asked how things stand so often.
+    pub fn asks_every(mut self, span: &str) -> Self {
+        let key = format!("kind = \"mlflow\"\nreconcile_every = \"{span}\"");
+        self.configuration = self.configuration.replace("kind = \"mlflow\"", &key);
+        self
+    }
+
+    /// Runs a command to its end: code, stdout, stderr.
+    pub fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+        let mut command = self.site.command(arguments);
+        self.site.write("scanrelay.toml", &self.configuration, 0o600);
+        harness::ended(&mut command)
     }
 
     /// How often the action ran.

@@ -16,7 +16,7 @@ use super::statement::Statements as _;
 use super::{Store, StoreError, lane};
 use crate::daemon::job::Job;
 
-/// Who changes a key again and again is answered once in so long.
+/// The first time it is put right at once; who changes a key again and again is answered once in so long.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a change says that was told to us. A key that is gone is worth nothing, and so it is where we take it away ourselves.
@@ -97,10 +97,10 @@ impl Told {
 }
 
 impl Row {
-    /// Has the registry told again, by the job that told it: an ordinary job, due when it was last written long enough ago.
+    /// Has the registry told again, by the job that told it: an ordinary job, due at once, or when it was last written long enough ago.
     pub(super) fn mend(&self, batch: &Batch<'_>, now: Timestamp) -> Result<Mended, StoreError> {
         let query = "select job.delivery, job.state, job.claimed_at is not null, job.lane, job.round = delivery.round,
-                            delivery.ended_at is not null, length(delivery.body) > 0, delivery.registry
+                            delivery.ended_at is not null, length(delivery.body) > 0, delivery.registry, job.token > 1
                        from job join delivery on delivery.id = job.delivery where job.id = ?1";
         let found = batch
             .statement(query)?
@@ -109,10 +109,11 @@ impl Row {
                 let state: (String, bool) = (row.get(1)?, row.get(2)?);
                 let delivery: (i64, bool, bool, bool, String) =
                     (row.get(0)?, row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?);
-                Ok((state, lane, delivery))
+                Ok((state, lane, delivery, row.get::<_, bool>(8)?))
             })
             .optional()?;
-        let Some(((state, is_claimed), lane, (delivery, is_last_round, has_ended, has_payload, registry))) = found
+        let Some(((state, is_claimed), lane, (delivery, is_last_round, has_ended, has_payload, registry), is_a_fight)) =
+            found
         else {
             return Ok(Mended::Not("the job that told the registry was removed (retention)"));
         };
@@ -137,6 +138,7 @@ impl Row {
         {
             return Ok(Mended::Not("the registry is being told something newer"));
         }
+        let due_at = if is_a_fight { now.max(self.written_at.after(PATIENCE)) } else { now };
         batch
             .statement("update delivery set state = 'open', reason = null, ended_at = null where id = ?1")?
             .execute([delivery])?;
@@ -146,7 +148,7 @@ impl Row {
                 "update job set state = 'due', due_at = ?2, attempts = 0, deferrals = 0, outcome = null, ended_at = null
                   where id = ?1 returning queue",
             )?
-            .query_row(params![self.job, self.not_before(now).as_millis()], |row| row.get::<_, String>(0))
+            .query_row(params![self.job, due_at.as_millis()], |row| row.get::<_, String>(0))
             .map(|queue| batch.memory().uses(&queue))?;
         Ok(Mended::By(self.job))
     }
@@ -154,10 +156,6 @@ impl Row {
     /// Whether it was written since then.
     pub(super) fn is_younger_than(self, at: Timestamp) -> bool {
         self.written_at >= at
-    }
-
-    fn not_before(self, now: Timestamp) -> Timestamp {
-        now.max(self.written_at.after(PATIENCE))
     }
 }
 
