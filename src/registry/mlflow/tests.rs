@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod decode;
+mod survey;
 mod tell;
 
 use super::*;
