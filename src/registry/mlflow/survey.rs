@@ -48,7 +48,8 @@ struct Versions {
 #[serde(default)]
 struct Version {
     name: String,
-    version: String,
+    #[serde(rename = "version")]
+    number: String,
     creation_timestamp: Option<i64>,
     source: Option<String>,
     tags: Vec<Tag>,
@@ -119,13 +120,13 @@ fn aliases(registry: &str, model: &Model, found: &mut Vec<Reading>) {
 impl Version {
     /// That it was made, and each of its tags.
     fn says(&self, registry: &str, found: &mut Vec<Reading>) {
-        if self.name.is_empty() || self.version.is_empty() {
+        if self.name.is_empty() || self.number.is_empty() {
             return;
         }
         let event = |kind| {
             let mut event = Event::new(kind, registry);
             event.model.name = Some(self.name.clone());
-            event.version.name = Some(self.version.clone());
+            event.version.name = Some(self.number.clone());
             event
         };
         let mut created = event(EventKind::VersionCreated);
