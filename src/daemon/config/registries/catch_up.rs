@@ -35,3 +35,18 @@ impl CatchUpFrom {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_or_a_duration() {
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        let at =
+            |text: &str| CatchUpFrom::parse(text, "registries.r.catch_up_from").map(|from| from.at(now).as_millis());
+        assert_eq!(at("2026-01-31T12:00:00Z").unwrap(), 1_769_860_800_000);
+        assert_eq!(at("7d").unwrap(), 1_800_000_000_000 - 7 * 86_400_000);
+        assert!(at("yesterday").unwrap_err().to_string().contains("registries.r.catch_up_from"));
+    }
+}
