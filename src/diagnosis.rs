@@ -58,6 +58,8 @@ pub enum Diagnosis {
     Altered(Change),
     /// The body is not as long as was announced: announced, found.
     Length(u64, usize),
+    /// Who sent it is not who may: the path has not the secret, or the address is another. The signature was not looked at.
+    Sender(VerifyError),
     /// The secret fits without the blanks or line ends around it, or with one after it.
     SecretEnds(String),
     /// Nothing fits.
@@ -66,7 +68,7 @@ pub enum Diagnosis {
 
 /// Why the request verifies under `verifier` at `now`, or why not.
 pub fn diagnose(verifier: &Verifier, caller: &Caller<'_>, body: &[u8], now: Timestamp) -> Diagnosis {
-    let header = verifier.scheme().header().to_owned();
+    let header = verifier.scheme().header().unwrap_or_default().to_owned();
     let error = match verifier.verify_at(caller, body, now) {
         Ok(verified) => {
             return match body::check(body) {
@@ -75,6 +77,9 @@ pub fn diagnose(verifier: &Verifier, caller: &Caller<'_>, body: &[u8], now: Time
             };
         }
         Err(error @ (VerifyError::TooOld(..) | VerifyError::TooNew(..))) => return Diagnosis::Stale(error),
+        Err(error @ (VerifyError::PathSecret | VerifyError::Address(_) | VerifyError::NoAddress)) => {
+            return Diagnosis::Sender(error);
+        }
         Err(error) => error,
     };
     let mut search = Search::new(verifier, caller, search::THOROUGH);
@@ -125,6 +130,8 @@ impl Diagnosis {
             Self::Stale(_) => "stale",
             Self::Missing(..) => "missing_header",
             Self::Unreadable(..) => "unreadable_header",
+            Self::Sender(VerifyError::PathSecret) => "wrong_path",
+            Self::Sender(_) => "wrong_address",
             Self::Writing(_) => "wrong_encoding",
             Self::OtherScheme(_) => "other_scheme",
             Self::Altered(_) | Self::Length(..) => "altered_body",
@@ -145,6 +152,7 @@ impl fmt::Display for Diagnosis {
     /// One sentence: why, and what to do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Verified(scheme, header) if header.is_empty() => write!(f, "it verifies by {scheme} alone"),
             Self::Verified(scheme, header) => {
                 write!(f, "it verifies: the signature in {header} is good under {scheme}")
             }
@@ -158,6 +166,16 @@ impl fmt::Display for Diagnosis {
                 f,
                 "the signature is good, but {error}: set both clocks right, or, if this request was kept for a while, judge it with --at"
             ),
+            Self::Sender(error @ VerifyError::PathSecret) => write!(
+                f,
+                "{error}; what was signed was not looked at (the path of a request that scanrelay kept is cut, judge it by its own path)"
+            ),
+            Self::Sender(error) => {
+                write!(
+                    f,
+                    "{error}: add its network to allow_ips, or have it sent from where it may; the rest was not looked at"
+                )
+            }
             Self::Missing(name, like) if like.is_empty() => write!(
                 f,
                 "header {name} is missing, and no other header looks like a signature: set the secret at the sender, and see that no proxy drops the header"

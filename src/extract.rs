@@ -1,6 +1,7 @@
 //! The [`Webhook`] extractor for actix-web: a handler that takes one cannot forget to verify.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ use crate::{Caller, Delivery, ReceiveError, Receiver, Timestamp, VerifyError};
 ///
 /// The resource it is used in needs an [`Intake`] as `web::Data`. A request that is no delivery never reaches the handler:
 /// it is answered with 415, 413, 408, 401 or 400, in this order, and `{"error":"…","message":"…"}`. Other methods are
-/// answered with 405 and `Allow` by a resource with a single route, as below.
+/// answered with 405 and `Allow` by a resource with a single route, as below. A segment `{secret}` of the resource's path is
+/// the path secret: `/hooks/verta/{secret}`.
 ///
 /// ```
 /// use actix_web::{HttpResponse, web};
@@ -221,10 +223,26 @@ impl Intake {
     /// What the extractor does. For an extractor of your own that finds the intake by the request, as where registries come
     /// and go while the service runs.
     pub async fn receive(&self, request: &HttpRequest, payload: Payload) -> Result<Webhook, WebhookError> {
+        let peer = request.peer_addr().map(|peer| peer.ip());
+        self.receive_from(peer, request.match_info().get("secret"), request, payload).await
+    }
+
+    /// The same for who knows better than the connection from where it comes, as behind a proxy, and takes the path apart
+    /// himself.
+    pub async fn receive_from(
+        &self,
+        peer: Option<IpAddr>,
+        path_secret: Option<&str>,
+        request: &HttpRequest,
+        payload: Payload,
+    ) -> Result<Webhook, WebhookError> {
         let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let mut caller = Caller::new(headers);
-        if let Some(peer) = request.peer_addr() {
-            caller = caller.with_peer(peer.ip());
+        if let Some(peer) = peer {
+            caller = caller.with_peer(peer);
+        }
+        if let Some(segment) = path_secret {
+            caller = caller.with_path_secret(segment);
         }
         let body = match self.body(request.headers(), payload).await {
             Ok(body) => body,

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::event::Payload;
 use crate::registry::{Findings, Rules};
-use crate::{BodyError, Caller, Event, Registry, Timestamp, TraceParent, Verified, Verifier, VerifyError};
+use crate::{BodyError, Caller, Event, Registry, Scheme, Timestamp, TraceParent, Verified, Verifier, VerifyError};
 
 /// Headers that are kept with a delivery. All others, and every signature and token, are forgotten.
 const KEPT_HEADERS: [&str; 6] =
@@ -146,7 +146,8 @@ impl Receiver {
     pub fn verify_at(&self, caller: &Caller<'_>, body: Bytes, now: Timestamp) -> Result<Delivery, ReceiveError> {
         let verified = self.verifier.verify_at(caller, &body, now)?;
         let mut event = self.rules.apply(self.registry.read(&self.name, caller, &body)?);
-        let trace = trace(caller, self.verifier.scheme().header());
+        let scheme = self.verifier.scheme();
+        let trace = trace(caller, scheme);
         event.raw = Some(Payload::of_checked(body.clone()));
         Ok(Delivery {
             key: dedupe_key(&verified, &event, &body),
@@ -155,7 +156,7 @@ impl Receiver {
             event,
             verified,
             peer: caller.peer(),
-            headers: kept(caller, self.verifier.scheme().header(), trace),
+            headers: kept(caller, scheme, trace),
             trace,
             surveyed_at: None,
         })
@@ -281,20 +282,19 @@ fn remember(verified: &Verified, event: &Event, repeats: bool, tolerance: Durati
 }
 
 /// Never the header that holds the signature or the token, whatever it is called.
-fn kept(caller: &Caller<'_>, signature: &str, trace: Option<TraceParent>) -> Vec<(String, String)> {
+fn kept(caller: &Caller<'_>, scheme: &Scheme, trace: Option<TraceParent>) -> Vec<(String, String)> {
     let kept = |name: &str| {
         let value = caller.header(name).next()?;
         Some((name.to_owned(), std::str::from_utf8(value).ok().filter(|value| value.len() <= 256)?.to_owned()))
     };
-    let names = KEPT_HEADERS.iter().filter(|name| !name.eq_ignore_ascii_case(signature));
+    let names = KEPT_HEADERS.iter().filter(|name| !scheme.is_carried_by(name));
     let trace = trace.map(|trace| (TraceParent::HEADER.to_owned(), trace.to_string()));
     names.filter_map(|name| kept(name)).chain(trace).collect()
 }
 
 /// One that is malformed or there more than once is as good as none: a trace is no reason to refuse a delivery.
-fn trace(caller: &Caller<'_>, signature: &str) -> Option<TraceParent> {
-    let mut values =
-        caller.header(TraceParent::HEADER).filter(|_| !signature.eq_ignore_ascii_case(TraceParent::HEADER));
+fn trace(caller: &Caller<'_>, scheme: &Scheme) -> Option<TraceParent> {
+    let mut values = caller.header(TraceParent::HEADER).filter(|_| !scheme.is_carried_by(TraceParent::HEADER));
     match (values.next(), values.next()) {
         (Some(value), None) => TraceParent::parse(value),
         _ => None,

@@ -134,7 +134,19 @@ const DAEMON: &[Room] = &[
     room("connections", &[], &[HTTP, SQL, PROCESS, CHILD, "std::fs"]),
     room(
         "server",
-        &["clock", "connections", "current", "job", "metrics", "rejections", "store", "tls", "trace", "wake"],
+        &[
+            "address",
+            "clock",
+            "connections",
+            "current",
+            "job",
+            "metrics",
+            "rejections",
+            "store",
+            "tls",
+            "trace",
+            "wake",
+        ],
         &[HTTP, SQL, PROCESS, CHILD, "std::fs"],
     ),
     room(
@@ -225,9 +237,11 @@ const BINARY: &[Room] = &[
 const EXPOSED: &[(&str, &str)] = &[
     ("src/signature.rs", "to send a token in its header"),
     ("src/signature/key.rs", "to make a key of it"),
-    ("src/signature/scheme.rs", "to see whether a header can carry the token"),
     ("src/signature/verify.rs", "to compare a token in constant time"),
     ("src/registry/login.rs", "to write it as HTTP's Authorization has it"),
+    ("src/signature/token.rs", "to see whether a header can carry the token"),
+    ("src/signature/path.rs", "to see whether a path can carry it, and to compare it in constant time"),
+    ("src/command/send.rs", "to post to the path that ends with it"),
     ("src/daemon/admin.rs", "to compare the admin token in constant time"),
     ("src/daemon/config/tls.rs", "to read the private key of a certificate"),
     ("src/daemon/runner/mask.rs", "to find it in a run's log and mask it there"),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use scanrelay::Verifier;
 use serde_json::Value;
 
 use super::example::Example;
@@ -57,7 +58,10 @@ pub async fn run(file: &Path, arguments: Arguments) -> Outcome {
         .sign(Some(&id), now, &body)
         .map_err(|error| Failure::Wrong(format!("registries.{}.webhook: {error}", peer.name)))?;
     let client = client(arguments.ca_file.as_deref(), resolved)?;
-    let request = client.post(&url).header("Content-Type", "application/json").body(body);
+    let request = client
+        .post(target(&url, &peer.verifier, arguments.url.is_some()))
+        .header("Content-Type", "application/json")
+        .body(body);
     let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
     let answer = request.send().await.map_err(|error| Failure::Failed(format!("{url}: {}", no_answer(&error))))?;
     let status = answer.status();
@@ -69,6 +73,15 @@ pub async fn run(file: &Path, arguments: Arguments) -> Outcome {
             let message = answer["message"].as_str().unwrap_or("the answer is not scanrelay's: check the address");
             Err(Failure::Failed(format!("{url} answered {status}: {}", scanrelay::plugin::printable(message))))
         }
+    }
+}
+
+/// Where to post: a secret that ends the path is in no message. Who gives an address gives all of it.
+fn target(url: &str, verifier: &Verifier, given: bool) -> String {
+    match verifier.path_secret().filter(|_| !given) {
+        // It is made of letters, digits and signs that stand in a path as they are.
+        Some(secret) => format!("{url}/{}", String::from_utf8_lossy(secret.expose())),
+        None => url.to_owned(),
     }
 }
 
@@ -134,4 +147,21 @@ pub(super) fn body(file: &Path) -> Result<Vec<u8>, Failure> {
         return Ok(body);
     }
     std::fs::read(file).map_err(|error| Failure::Wrong(format!("{}: {error}", file.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use scanrelay::{Scheme, Secret};
+
+    use super::*;
+
+    #[test]
+    fn a_path_ends_with_its_secret_unless_the_whole_address_is_given() {
+        let secret = |text: &str| vec![Secret::new(text).unwrap()];
+        let path = Verifier::new(Scheme::Path, secret("0123456789abcdef"), TIMEOUT).unwrap();
+        let signed = Verifier::new(Scheme::github(), secret("hunter2"), TIMEOUT).unwrap();
+        assert_eq!(target("http://[::1]:1/hooks/a", &path, false), "http://[::1]:1/hooks/a/0123456789abcdef");
+        assert_eq!(target("http://[::1]:1/hooks/a", &path, true), "http://[::1]:1/hooks/a");
+        assert_eq!(target("http://[::1]:1/hooks/a", &signed, false), "http://[::1]:1/hooks/a");
+    }
 }

@@ -61,7 +61,7 @@ pub fn run(file: &Path, arguments: &Arguments) -> Outcome {
     } else {
         let config = configuration(file)?;
         let registry = registry(&config, arguments.registry.as_deref())?;
-        let diagnosis = of(&config.registries[registry].verifier);
+        let diagnosis = of(&config.registries[registry].verifier.clone().from_anywhere());
         match whose(&config, registry, &diagnosis, of) {
             Some(other) => {
                 let message = format!(
@@ -111,7 +111,7 @@ fn whose<'a>(
     let others = config.registries.values().filter(|peer| peer.name != registry);
     let fits =
         |diagnosis: Diagnosis| matches!(diagnosis, Diagnosis::Verified(..) | Diagnosis::Body(_) | Diagnosis::Stale(_));
-    others.into_iter().find(|peer| fits(of(&peer.verifier))).map(|peer| peer.name.as_str())
+    others.into_iter().find(|peer| fits(of(&peer.verifier.clone().from_anywhere()))).map(|peer| peer.name.as_str())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

@@ -147,16 +147,21 @@ impl Config {
     /// What may be read on the way goes over loopback, or somebody has said that it may be read.
     fn check_listeners(&self) -> Result<(), Fault> {
         let bind = self.server.bind;
-        let token = self.registries.values().find(|peer| matches!(peer.verifier.scheme(), Scheme::Token(_)));
-        if let Some(peer) = token
+        let readable = self.registries.values().find(|peer| peer.verifier.sends_a_secret());
+        if let Some(peer) = readable
             && !bind.ip().is_loopback()
             && self.server.tls.is_none()
+            && self.server.trusted_proxies.is_empty()
             && !self.server.insecure_plaintext
         {
+            let (key, what) = match peer.verifier.scheme() {
+                Scheme::Token(_) => ("scheme", "a token"),
+                _ => ("path_secret", "a path"),
+            };
             return Err(Fault::at(
-                format!("registries.{}.webhook.scheme", peer.name),
+                format!("registries.{}.webhook.{key}", peer.name),
                 format!(
-                    "a token on {bind} can be read on the way: set server.tls, bind to loopback behind a TLS proxy, or set server.insecure_plaintext = true"
+                    "{what} on {bind} can be read on the way: set server.tls, name the TLS proxy in server.trusted_proxies, bind to loopback behind one, or set server.insecure_plaintext = true"
                 ),
             ));
         }

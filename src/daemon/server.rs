@@ -1,12 +1,13 @@
 //! The intake: verifies, stores, wakes the worker, answers. It never runs anything.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::http::Method;
-use actix_web::http::header::{ALLOW, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER, X_FORWARDED_FOR};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use rustls::sign::CertifiedKey;
@@ -17,6 +18,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::address::{self, Network};
 use super::clock::Clock;
 use super::connections::Connections;
 use super::current::View;
@@ -50,6 +52,8 @@ pub struct Terms {
     /// By registry.
     pub doors: BTreeMap<String, Arc<Door>>,
     pub route: Arc<RouteOf>,
+    /// Who is believed about for whom it speaks.
+    pub proxies: Vec<Network>,
     /// Shown to who connects. Whether there is one stays as it was at the start.
     pub certificate: Option<Arc<CertifiedKey>>,
 }
@@ -102,6 +106,10 @@ impl Door {
             });
         Self { gate, counters, bounds }
     }
+
+    fn has_path_secret(&self) -> bool {
+        self.gate.receiver().verifier().path_secret().is_some()
+    }
 }
 
 /// Serves the intake on a bound listener.
@@ -141,14 +149,33 @@ async fn answer(front: Data<Front>, request: HttpRequest, payload: web::Payload)
         };
     }
     let terms = front.terms.now();
-    let Some(door) = path.strip_prefix("/hooks/").and_then(|name| terms.doors.get(name)) else { return not_found() };
+    let Some((name, secret)) = path.strip_prefix("/hooks/").map(name_and_secret) else { return not_found() };
+    let Some(door) = terms.doors.get(name).filter(|door| secret.is_none() || door.has_path_secret()) else {
+        return not_found();
+    };
     if request.method() != Method::POST {
         return refuse_method("POST");
     }
-    match door.gate.receive(&request, payload.into_inner()).await {
+    let peer = sender(&request, &terms.proxies);
+    match door.gate.receive_from(peer, secret, &request, payload.into_inner()).await {
         Ok(Webhook(delivery)) => take_in(&front, delivery, door, &terms).await,
         Err(error) => error.error_response(),
     }
+}
+
+/// What follows `/hooks/`: a registry's name, and perhaps a secret.
+///
+/// A secret that is wrong or missing is answered 401, and not as if there were nothing: the names of registries are no
+/// secret, and who has mistyped it is to find it among the rejections.
+fn name_and_secret(path: &str) -> (&str, Option<&str>) {
+    path.split_once('/').map_or((path, None), |(name, secret)| (name, Some(secret)))
+}
+
+/// From where a request comes, as far as that is known.
+fn sender(request: &HttpRequest, proxies: &[Network]) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip();
+    let forwarded: Vec<&[u8]> = request.headers().get_all(X_FORWARDED_FOR).map(HeaderValue::as_bytes).collect();
+    address::sender(peer, forwarded.into_iter(), proxies)
 }
 
 /// The answer to a delivery that is stored.

@@ -123,7 +123,7 @@ fn front(life: &Life) -> Front {
         store: life.store.clone(),
         clock: life.clock,
         wake: life.wake.clone(),
-        terms: View::from(server::Terms { doors, route: Arc::new(route), certificate: None }),
+        terms: View::from(server::Terms { doors, route: Arc::new(route), proxies: Vec::new(), certificate: None }),
         spans: Spans::of(""),
         limits: IntakeLimits {
             max_connections: 10,

@@ -83,6 +83,7 @@ impl Snapshot {
         let intake = server::Terms {
             doors: doors.collect(),
             route: Arc::clone(&route),
+            proxies: config.server.trusted_proxies.clone(),
             certificate: config.server.tls.as_ref().map(|tls| Arc::clone(&tls.certified)),
         };
         let admin = admin::Terms {

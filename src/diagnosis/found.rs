@@ -41,7 +41,7 @@ impl Found {
     /// How the MAC is written.
     pub(super) fn form(&self) -> String {
         match &self.scheme {
-            Scheme::Token(_) => "the secret itself".to_owned(),
+            Scheme::Token(_) | Scheme::Path | Scheme::Unsigned => "the secret itself".to_owned(),
             Scheme::Hmac(hmac) => {
                 let prefix =
                     if hmac.prefix.is_empty() { "no prefix".into() } else { format!("prefix {:?}", hmac.prefix) };
@@ -52,8 +52,9 @@ impl Found {
 
     /// What it is, in words.
     pub fn in_words(&self) -> String {
-        let header = self.scheme.header();
+        let header = self.scheme.header().unwrap_or_default();
         match (&self.scheme, self.preset) {
+            (Scheme::Path | Scheme::Unsigned, _) => "the secret itself, in the path".to_owned(),
             (Scheme::Token(_), _) => format!("a token, the secret itself, in header {header}"),
             (Scheme::Hmac(_), Some(preset)) => format!("{preset} does, in header {header}"),
             (Scheme::Hmac(hmac), None) => format!("{} over {} in header {header}", self.form(), hmac.signed),
@@ -64,6 +65,7 @@ impl Found {
     pub fn setting(&self) -> String {
         let hmac = match &self.scheme {
             Scheme::Token(token) => return format!("scheme = {{ token = {:?} }}", token.header),
+            Scheme::Path | Scheme::Unsigned => return "path_secret = { file = \"PATH\" }".to_owned(),
             Scheme::Hmac(hmac) => hmac,
         };
         if let Some((word, _)) = known().find(|(_, preset)| same(&self.scheme, preset)) {

@@ -24,6 +24,8 @@ pub struct SavedRequest {
     headers: Vec<(String, Vec<u8>)>,
     body: Option<Vec<u8>>,
     received_at: Option<Timestamp>,
+    /// What follows the registry's name in the path.
+    path_secret: Option<String>,
 }
 
 /// A file that is no request.
@@ -82,7 +84,9 @@ impl SavedRequest {
     /// A request that was received, to be written down.
     pub fn of(caller: &Caller<'_>, body: &[u8], received_at: Timestamp) -> Self {
         let headers = caller.headers().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Self { headers: headers.collect(), body: Some(body.to_owned()), received_at: Some(received_at) }
+        let (body, received_at) = (Some(body.to_owned()), Some(received_at));
+        // Who asks for a kept request asks for its signature: the secret of its path stays here.
+        Self { headers: headers.collect(), body, received_at, path_secret: None }
     }
 
     /// The same with another body: `curl -v` does not print the one that it sends.
@@ -91,9 +95,13 @@ impl SavedRequest {
         Self { body: Some(body), ..self }
     }
 
-    /// Who called, as far as headers tell.
+    /// Who called, as far as path and headers tell.
     pub fn caller(&self) -> Caller<'_> {
-        Caller::new(self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())))
+        let caller = Caller::new(self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())));
+        match &self.path_secret {
+            Some(segment) => caller.with_path_secret(segment),
+            None => caller,
+        }
     }
 
     /// The body, if it was saved.
@@ -127,7 +135,7 @@ impl SavedRequest {
             headers.into_iter().partition(|(name, _)| name.eq_ignore_ascii_case(RECEIVED_AT));
         let seconds = ours.first().and_then(|(_, value)| std::str::from_utf8(value).ok()?.parse::<i64>().ok());
         let received_at = seconds.and_then(|seconds| seconds.checked_mul(1000)).map(Timestamp::from_millis);
-        Self { headers, body, received_at }
+        Self { headers, body, received_at, path_secret: None }
     }
 }
 
@@ -160,6 +168,7 @@ fn json(file: &[u8]) -> Result<SavedRequest, RequestError> {
 
 fn raw(file: &[u8]) -> Result<SavedRequest, RequestError> {
     let mut headers = Vec::new();
+    let mut path_secret = None;
     let mut rest = file;
     for number in 1.. {
         let (line, after) = next_line(rest);
@@ -167,18 +176,22 @@ fn raw(file: &[u8]) -> Result<SavedRequest, RequestError> {
         if line.is_empty() {
             break;
         }
-        match header(line) {
-            Some(header) => headers.push(header),
-            None if number == 1 && is_request_line(line) => {}
-            None => return Err(RequestError::Line(number)),
+        match (header(line), target(line)) {
+            (Some(header), _) => headers.push(header),
+            (None, Some(target)) if number == 1 => path_secret = secret_in(target),
+            _ => return Err(RequestError::Line(number)),
         }
     }
-    if headers.is_empty() { Err(RequestError::Line(1)) } else { Ok(SavedRequest::new(headers, Some(rest.to_owned()))) }
+    if headers.is_empty() {
+        return Err(RequestError::Line(1));
+    }
+    Ok(SavedRequest { path_secret, ..SavedRequest::new(headers, Some(rest.to_owned())) })
 }
 
 /// The head is what `> ` stands before; the body, if somebody put it there, is what follows until curl speaks again.
 fn curl(file: &[u8]) -> Result<SavedRequest, RequestError> {
     let mut headers = Vec::new();
+    let mut path_secret = None;
     let mut body: Option<Vec<u8>> = None;
     let mut rest = file;
     for number in 1.. {
@@ -191,10 +204,10 @@ fn curl(file: &[u8]) -> Result<SavedRequest, RequestError> {
         let sent = line.strip_prefix(b"> ").or_else(|| line.strip_prefix(b">"));
         match (sent.map(<[u8]>::trim_ascii_end), &mut body) {
             (Some(b""), None) => body = Some(Vec::new()),
-            (Some(line), None) => match header(line) {
-                Some(header) => headers.push(header),
-                None if is_request_line(line) => {}
-                None => return Err(RequestError::Line(number)),
+            (Some(line), None) => match (header(line), target(line)) {
+                (Some(header), _) => headers.push(header),
+                (None, Some(target)) => path_secret = secret_in(target),
+                (None, None) => return Err(RequestError::Line(number)),
             },
             (None, Some(_)) if [b"* ".as_slice(), b"< ", b"} ["].iter().any(|mark| line.starts_with(mark)) => break,
             (_, Some(body)) => body.extend_from_slice(whole),
@@ -202,7 +215,10 @@ fn curl(file: &[u8]) -> Result<SavedRequest, RequestError> {
         }
     }
     let body = body.filter(|body| !body.is_empty()).map(|body| without_line_end(body, &headers));
-    if headers.is_empty() { Err(RequestError::Line(1)) } else { Ok(SavedRequest::new(headers, body)) }
+    if headers.is_empty() {
+        return Err(RequestError::Line(1));
+    }
+    Ok(SavedRequest { path_secret, ..SavedRequest::new(headers, body) })
 }
 
 /// What follows the body begins a line of its own; where the length was announced, that line end is known to be no part.
@@ -229,7 +245,18 @@ fn header(line: &[u8]) -> Option<(String, Vec<u8>)> {
     is_name.then(|| (name.to_owned(), line[colon + 1..].trim_ascii().to_owned()))
 }
 
-fn is_request_line(line: &[u8]) -> bool {
-    let words = line.split(|byte| *byte == b' ').collect::<Vec<_>>();
-    words.len() == 3 && words[2].starts_with(b"HTTP/") && words[0].iter().all(u8::is_ascii_uppercase)
+/// What a request line asks for.
+fn target(line: &[u8]) -> Option<&[u8]> {
+    match line.split(|byte| *byte == b' ').collect::<Vec<_>>()[..] {
+        [method, target, version] if version.starts_with(b"HTTP/") && method.iter().all(u8::is_ascii_uppercase) => {
+            Some(target)
+        }
+        _ => None,
+    }
+}
+
+/// `/hooks/NAME/SECRET`
+fn secret_in(target: &[u8]) -> Option<String> {
+    let (_, secret) = std::str::from_utf8(target).ok()?.strip_prefix("/hooks/")?.split_once('/')?;
+    Some(secret.to_owned())
 }

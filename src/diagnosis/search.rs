@@ -195,7 +195,7 @@ pub(super) fn like_signatures(caller: &Caller<'_>) -> Vec<String> {
 
 /// What the scheme's header looks like.
 pub(super) fn looks_like(caller: &Caller<'_>, scheme: &Scheme) -> Option<&'static str> {
-    let mut values = caller.header(scheme.header());
+    let mut values = caller.header(scheme.header()?);
     let value = values.next()?;
     if values.next().is_some() { None } else { shape(value) }
 }

@@ -137,6 +137,39 @@ fn the_ten_broken_requests() {
 }
 
 #[test]
+fn who_may_not_send_is_told_that_and_nothing_of_the_secret() {
+    let path = "0123456789abcdef";
+    let secret = || Secret::new(path).unwrap();
+    let github =
+        Verifier::new(Scheme::github(), vec![Secret::new(SECRET).unwrap()], Verifier::DEFAULT_TOLERANCE).unwrap();
+    let verifier = github.with_path_secret(secret()).unwrap();
+    let saved = |target: &str| {
+        let mac = &signed(&Scheme::github(), SECRET, BODY)[0].1;
+        let text = format!("POST {target} HTTP/1.1\r\n{HUB}: {mac}\r\n\r\n");
+        SavedRequest::parse(&[text.as_bytes(), BODY].concat()).unwrap()
+    };
+    let diagnosed = |target: &str| diagnose(&verifier, &saved(target).caller(), BODY, NOW);
+    assert!(diagnosed("/hooks/verta/0123456789abcdef").verifies());
+    for target in ["/hooks/verta", "/hooks/verta/0123456789abcdeg", "/0123456789abcdef"] {
+        let diagnosis = diagnosed(target);
+        assert_eq!((diagnosis.word(), diagnosis.verifies()), ("wrong_path", false), "{target}");
+        assert!(diagnosis.to_string().contains("does not end with the secret"), "{diagnosis}");
+        assert!(!diagnosis.to_string().contains("0123456789"), "{diagnosis}");
+    }
+    let request = saved("/hooks/verta/0123456789abcdef");
+    assert!(!format!("{request:?} {verifier:?}").contains("0123456789"));
+    let alone = Verifier::new(Scheme::Path, vec![secret()], Verifier::DEFAULT_TOLERANCE).unwrap();
+    assert_eq!(diagnose(&alone, &request.caller(), BODY, NOW).to_string(), "it verifies by path secret alone");
+    let network = crate::signature::Network::parse("10.0.0.0/8").unwrap();
+    let inside = verifier.clone().with_networks(vec![network]).unwrap();
+    let caller = request.caller().with_peer([192, 0, 2, 1].into());
+    let diagnosis = diagnose(&inside, &caller, BODY, NOW);
+    assert_eq!(diagnosis.word(), "wrong_address");
+    assert!(diagnosis.to_string().contains("192.0.2.1 is no address from which deliveries may come"), "{diagnosis}");
+    assert!(diagnose(&inside.from_anywhere(), &caller, BODY, NOW).verifies());
+}
+
+#[test]
 fn other_schemes_are_named() {
     let github = Scheme::github();
     let standard = Scheme::standard_webhooks();

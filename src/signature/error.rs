@@ -24,6 +24,21 @@ pub enum SchemeError {
     /// A public key verifies and cannot sign.
     #[error("a public key (whpk_) cannot sign: give the private one (whsk_)")]
     PublicKey,
+    /// An Ed25519 key under a scheme that has none. A public key is known to everybody: as a MAC's key or a token it would
+    /// prove nothing.
+    #[error(
+        "the secret is an Ed25519 key (whpk_ or whsk_), which is for standard-webhooks and svix: set that scheme, or the secret that the sender signs with"
+    )]
+    Asymmetric,
+    /// A secret that is a segment of a path must be one that no client rewrites and nobody guesses.
+    #[error("a path secret is from 16 to 256 letters, digits, and - _ . ~: make one with openssl rand -hex 24")]
+    PathSecret,
+    /// Secrets where nothing is to be proved by them.
+    #[error("secrets are given, and nothing is signed with them")]
+    UnusedSecrets,
+    /// No address would be let in.
+    #[error("no network is given from which deliveries may come")]
+    NoNetwork,
     /// A verifier without secrets would refuse everybody.
     #[error("no secret is given")]
     NoSecret,

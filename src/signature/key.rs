@@ -24,6 +24,14 @@ pub enum KeyForm {
     Whsec,
 }
 
+/// Whether it is written as one of Standard Webhooks' Ed25519 keys.
+pub(super) fn is_asymmetric(secret: &Secret) -> bool {
+    [PUBLIC, PRIVATE].iter().any(|prefix| secret.expose().starts_with(prefix))
+}
+
+const PUBLIC: &[u8] = b"whpk_";
+const PRIVATE: &[u8] = b"whsk_";
+
 /// A key ready for use.
 #[derive(Clone)]
 pub(super) enum Key {
@@ -50,18 +58,12 @@ impl std::fmt::Debug for Key {
 impl Key {
     pub(super) fn of(scheme: &HmacScheme, secret: &Secret) -> Result<Self, SchemeError> {
         let bytes = secret.expose();
+        if is_asymmetric(secret) {
+            let has_them = scheme.key == KeyForm::Whsec && scheme.ed25519_prefix.is_some();
+            return if has_them { asymmetric(bytes) } else { Err(SchemeError::Asymmetric) };
+        }
         if scheme.key == KeyForm::Raw {
             return Ok(Self::Shared(Zeroizing::new(bytes.to_vec())));
-        }
-        if scheme.key == KeyForm::Whsec && scheme.ed25519_prefix.is_some() {
-            if let Some(public) = bytes.strip_prefix(b"whpk_") {
-                let public = decoded(public)?;
-                let public = public.as_slice().try_into().map_err(|_| SchemeError::Key)?;
-                return VerifyingKey::from_bytes(public).map(Self::Public).map_err(|_| SchemeError::Key);
-            }
-            if let Some(private) = bytes.strip_prefix(b"whsk_") {
-                return private_key(&decoded(private)?).map(|key| Self::Private(Box::new(key)));
-            }
         }
         let encoded = if scheme.key == KeyForm::Whsec { bytes.strip_prefix(b"whsec_").unwrap_or(bytes) } else { bytes };
         decoded(encoded).map(Self::Shared)
@@ -89,25 +91,42 @@ impl Key {
         }
     }
 
-    pub(super) fn verifies<'a>(
+    /// Whether one of the candidates is its signature. What is signed is hashed once for all MACs.
+    pub(super) fn verifies<'a, 'c>(
         &self,
         algorithm: Algorithm,
         parts: impl Iterator<Item = &'a [u8]>,
-        candidate: &[u8],
+        mut candidates: impl Iterator<Item = &'c [u8]>,
     ) -> bool {
         let public = match (self, algorithm) {
             (Self::Shared(key), Algorithm::Sha256) => {
-                return fed::<Hmac<Sha256>>(key, parts).verify_slice(candidate).is_ok();
+                let fed = fed::<Hmac<Sha256>>(key, parts);
+                return candidates.any(|candidate| fed.clone().verify_slice(candidate).is_ok());
             }
             (Self::Shared(key), Algorithm::Sha512) => {
-                return fed::<Hmac<Sha512>>(key, parts).verify_slice(candidate).is_ok();
+                let fed = fed::<Hmac<Sha512>>(key, parts);
+                return candidates.any(|candidate| fed.clone().verify_slice(candidate).is_ok());
             }
             (Self::Public(key), _) => *key,
             (Self::Private(key), _) => key.verifying_key(),
         };
+        let signed = whole(parts);
         // Strict: no weak key, no second signature of the same bytes.
-        Signature::from_slice(candidate).is_ok_and(|signature| public.verify_strict(&whole(parts), &signature).is_ok())
+        let fits = |signature| public.verify_strict(&signed, &signature).is_ok();
+        candidates.any(|candidate| Signature::from_slice(candidate).is_ok_and(fits))
     }
+}
+
+fn asymmetric(secret: &[u8]) -> Result<Key, SchemeError> {
+    if let Some(public) = secret.strip_prefix(PUBLIC) {
+        let public = decoded(public)?;
+        let public = public.as_slice().try_into().map_err(|_| SchemeError::Key)?;
+        let key = VerifyingKey::from_bytes(public).map_err(|_| SchemeError::Key)?;
+        // Under a key of small order one signature would fit many bodies.
+        return if key.is_weak() { Err(SchemeError::Key) } else { Ok(Key::Public(key)) };
+    }
+    let private = decoded(secret.strip_prefix(PRIVATE).unwrap_or_default())?;
+    private_key(&private).map(|key| Key::Private(Box::new(key)))
 }
 
 /// Ed25519 reads what is signed twice, so that it has to be in one piece.

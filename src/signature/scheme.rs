@@ -3,8 +3,8 @@
 use super::content::{Part, SignedContent};
 use super::error::SchemeError;
 use super::key::KeyForm;
+use super::token::{TokenScheme, is_header_name};
 use super::writing::{Algorithm, Encoding, Form};
-use crate::Secret;
 
 /// How deliveries of one registry are signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,10 @@ pub enum Scheme {
     Hmac(HmacScheme),
     /// The secret itself in a header. Proves the sender, not the body: it needs TLS.
     Token(TokenScheme),
+    /// The secret itself as the last segment of the path, for senders that can send nothing else. As a token, it needs TLS.
+    Path,
+    /// Nothing. Who can connect is believed; what a [`Verifier`](super::Verifier) may still look at is the address.
+    Unsigned,
 }
 
 impl Scheme {
@@ -27,37 +31,27 @@ impl Scheme {
         match self {
             Self::Hmac(hmac) => &hmac.name,
             Self::Token(_) => "token",
+            Self::Path => "path secret",
+            Self::Unsigned => "nothing",
         }
     }
 
-    /// The header that carries the signature or the token.
-    pub fn header(&self) -> &str {
+    /// The header that carries the signature or the token, if one does.
+    pub fn header(&self) -> Option<&str> {
         match self {
-            Self::Hmac(hmac) => &hmac.header,
-            Self::Token(token) => &token.header,
+            Self::Hmac(hmac) => Some(&hmac.header),
+            Self::Token(token) => Some(&token.header),
+            Self::Path | Self::Unsigned => None,
         }
     }
-}
 
-/// A header that carries the secret: visible ASCII, within which blanks may stand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TokenScheme {
-    /// The header's name.
-    pub header: String,
-}
-
-impl TokenScheme {
-    /// Whether the header can carry that secret. Blanks at its ends would be dropped on the way.
-    pub(super) fn check(&self, secret: &Secret) -> Result<(), SchemeError> {
-        let token = secret.expose();
-        if !is_header_name(&self.header) {
-            Err(SchemeError::HeaderName(self.header.clone()))
-        } else if token.trim_ascii().len() < token.len() || !token.iter().all(|byte| matches!(byte, b' '..=b'~')) {
-            Err(SchemeError::TokenNotText)
-        } else {
-            Ok(())
-        }
+    /// Whether a header of that name may carry a signature or a token, under whichever name the scheme knows it.
+    pub(crate) fn is_carried_by(&self, name: &str) -> bool {
+        let other = match self {
+            Self::Hmac(hmac) => hmac.fallback.as_ref().map(|fallback| fallback.header.as_str()),
+            _ => None,
+        };
+        [self.header(), other].into_iter().flatten().any(|header| header.eq_ignore_ascii_case(name))
     }
 }
 
@@ -144,10 +138,4 @@ impl HmacScheme {
         let names = [Some(&self.header), self.id_header.as_ref(), self.timestamp_header.as_ref()];
         names.into_iter().flatten().map(String::as_str)
     }
-}
-
-/// RFC 9110 section 5.6.2: a token.
-fn is_header_name(name: &str) -> bool {
-    let symbols = b"!#$%&'*+-.^_`|~";
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || symbols.contains(&byte))
 }

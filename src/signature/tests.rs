@@ -3,6 +3,7 @@
 mod presets;
 mod properties;
 mod schemes;
+mod senders;
 
 use std::time::Duration;
 

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
 use super::caller::Caller;
+use super::candidates::candidates;
 use super::error::SchemeError;
-use super::key::{Key, Kind};
-use super::scheme::{HmacScheme, Scheme, TokenScheme};
-use super::writing::{Encoding, Form};
+use super::key::Key;
+use super::network::Network;
+use super::scheme::{HmacScheme, Scheme};
+use super::token::TokenScheme;
+use super::verified::{Verified, VerifyError};
+use super::{headers, path};
 use crate::{Secret, Timestamp};
 
-/// At most this many signatures in one header are tried.
-const MAX_CANDIDATES: usize = 16;
 const MAX_SECRETS: usize = 16;
-/// An id longer than this is not an id.
-const MAX_ID: usize = 256;
 
 /// A scheme with its secrets and its tolerance: everything that a delivery is verified with.
 ///
@@ -41,58 +41,20 @@ const MAX_ID: usize = 256;
 pub struct Verifier {
     scheme: Scheme,
     secrets: Vec<Secret>,
-    /// The keys that the secrets stand for; none under a token scheme.
+    /// The keys that the secrets stand for; none but under a scheme that signs.
     keys: Vec<Key>,
     tolerance: Duration,
-}
-
-/// What a verification proved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Verified {
-    /// The scheme's name.
-    pub scheme: String,
-    /// Which of the secrets it was, from 0. Old secrets that are never seen again can be removed.
-    pub secret: usize,
-    /// The delivery's id, when it is under the signature: visible ASCII without a dot, at most 256 bytes.
-    pub id: Option<String>,
-    /// The sender's time in whole seconds, when it is under the signature.
-    pub timestamp: Option<Timestamp>,
-    /// Whether the body is under the signature (a token proves only the sender).
-    pub body: bool,
-}
-
-/// Why a delivery is not verified. Names headers and schemes, never a value of theirs.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum VerifyError {
-    /// The header is not there.
-    #[error("header {0} is missing")]
-    Missing(String),
-    /// The header is there with nothing in it.
-    #[error("header {0} is empty")]
-    Empty(String),
-    /// The header is there more than once, so its meaning depends on who reads it.
-    #[error("header {0} is repeated")]
-    Repeated(String),
-    /// The header, by name, cannot be read, and why.
-    #[error("header {0} is malformed: {1}")]
-    Malformed(String, &'static str),
-    /// No signature fits any secret.
-    #[error("no signature in {0} fits: the secret differs, or the body was changed on the way")]
-    Mismatch(String),
-    /// The signed time is too long ago: by how many seconds, and how many are tolerated.
-    #[error("the signed time is {0} s in the past, the tolerance is {1} s")]
-    TooOld(u64, u64),
-    /// The signed time is too far ahead: by how many seconds, and how many are tolerated.
-    #[error("the signed time is {0} s in the future, the tolerance is {1} s")]
-    TooNew(u64, u64),
+    /// What the path has to end with beside the signature or the token.
+    path_secret: Option<Secret>,
+    /// From where deliveries may come; empty: from anywhere.
+    networks: Vec<Network>,
 }
 
 impl PartialEq for Verifier {
     fn eq(&self, other: &Self) -> bool {
         // The keys follow from scheme and secrets.
-        (&self.scheme, &self.secrets, self.tolerance) == (&other.scheme, &other.secrets, other.tolerance)
+        (&self.scheme, &self.secrets, self.tolerance, &self.path_secret, &self.networks)
+            == (&other.scheme, &other.secrets, other.tolerance, &other.path_secret, &other.networks)
     }
 }
 
@@ -100,26 +62,51 @@ impl Verifier {
     /// The tolerance that the schemes' own libraries use (Standard Webhooks: 5 minutes).
     pub const DEFAULT_TOLERANCE: Duration = Duration::from_mins(5);
 
-    /// Checks that scheme and secrets can work together. From 1 to 16 secrets, all of them tried, so that keys can rotate.
+    /// Checks that scheme and secrets can work together. From 1 to 16 secrets, all of them tried, so that keys can rotate;
+    /// none under [`Scheme::Unsigned`].
     ///
     /// `tolerance` counts in whole seconds and both ways; schemes without a signed time do not look at it.
     pub fn new(scheme: Scheme, secrets: Vec<Secret>, tolerance: Duration) -> Result<Self, SchemeError> {
-        match secrets.len() {
-            0 => return Err(SchemeError::NoSecret),
-            1..=MAX_SECRETS => {}
-            many => return Err(SchemeError::TooManySecrets(many)),
+        match (&scheme, secrets.len()) {
+            (Scheme::Unsigned, 0) => {}
+            (Scheme::Unsigned, _) => return Err(SchemeError::UnusedSecrets),
+            (_, 0) => return Err(SchemeError::NoSecret),
+            (_, 1..=MAX_SECRETS) => {}
+            (_, many) => return Err(SchemeError::TooManySecrets(many)),
         }
-        let keys = match &scheme {
+        let mut keys = Vec::new();
+        match &scheme {
             Scheme::Hmac(hmac) => {
                 hmac.check()?;
-                secrets.iter().map(|secret| Key::of(hmac, secret)).collect::<Result<_, _>>()?
+                keys = secrets.iter().map(|secret| Key::of(hmac, secret)).collect::<Result<_, _>>()?;
             }
-            Scheme::Token(token) => {
-                secrets.iter().try_for_each(|secret| token.check(secret))?;
-                Vec::new()
-            }
-        };
-        Ok(Self { scheme, secrets, keys, tolerance })
+            Scheme::Token(token) => secrets.iter().try_for_each(|secret| token.check(secret))?,
+            Scheme::Path => secrets.iter().try_for_each(path::check)?,
+            Scheme::Unsigned => {}
+        }
+        Ok(Self { scheme, secrets, keys, tolerance, path_secret: None, networks: Vec::new() })
+    }
+
+    /// The path has to end with that secret, too.
+    pub fn with_path_secret(self, secret: Secret) -> Result<Self, SchemeError> {
+        path::check(&secret)?;
+        Ok(Self { path_secret: Some(secret), ..self })
+    }
+
+    /// Only from addresses in these networks, as [`Caller::peer`] tells them. It narrows: everything else is asked for, too.
+    pub fn with_networks(self, networks: Vec<Network>) -> Result<Self, SchemeError> {
+        if networks.is_empty() { Err(SchemeError::NoNetwork) } else { Ok(Self { networks, ..self }) }
+    }
+
+    /// From where deliveries may come; empty: from anywhere.
+    pub fn networks(&self) -> &[Network] {
+        &self.networks
+    }
+
+    /// The same for requests of which only the text is left, as in a file: nobody knows any more from where they came.
+    #[must_use]
+    pub fn from_anywhere(self) -> Self {
+        Self { networks: Vec::new(), ..self }
     }
 
     /// The scheme.
@@ -132,6 +119,16 @@ impl Verifier {
         &self.secrets
     }
 
+    /// The secret with which the path has to end, the newest.
+    pub fn path_secret(&self) -> Option<&Secret> {
+        if self.scheme == Scheme::Path { self.secrets.first() } else { self.path_secret.as_ref() }
+    }
+
+    /// Whether a request carries a secret itself, so that who reads it on the way can send others. It needs TLS.
+    pub fn sends_a_secret(&self) -> bool {
+        matches!(self.scheme, Scheme::Token(_)) || self.path_secret().is_some()
+    }
+
     /// How far the signed time may be from ours, both ways.
     pub fn tolerance(&self) -> Duration {
         self.tolerance
@@ -139,7 +136,10 @@ impl Verifier {
 
     /// Signs with the first secret: see [`sign`](super::sign).
     pub fn sign(&self, id: Option<&str>, now: Timestamp, body: &[u8]) -> Result<Vec<(String, String)>, SchemeError> {
-        super::sign(&self.scheme, &self.secrets[0], id, now, body)
+        match self.secrets.first() {
+            Some(secret) => super::sign(&self.scheme, secret, id, now, body),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Verifies the raw body. `now` is the wall clock: the only one that a sender shares.
@@ -147,28 +147,47 @@ impl Verifier {
     /// Each header that the scheme names must be there once and not empty. At most 16 signatures in the header are tried.
     /// Whether the signed time is within the tolerance is told only to who signed it.
     pub fn verify_at(&self, caller: &Caller<'_>, body: &[u8], now: Timestamp) -> Result<Verified, VerifyError> {
+        self.comes_from_where_it_may(caller)?;
+        if let Some(secret) = &self.path_secret {
+            path::verify(std::slice::from_ref(secret), caller)?;
+        }
         match &self.scheme {
-            Scheme::Hmac(hmac) => self.verify_mac(hmac, caller, body, now),
-            Scheme::Token(token) => self.verify_token(token, caller),
+            Scheme::Hmac(hmac) => self.verify_signature(hmac, caller, body, now),
+            Scheme::Token(token) => self.verify_token(token, caller).map(|secret| self.sender(secret)),
+            Scheme::Path => path::verify(&self.secrets, caller).map(|secret| self.sender(secret)),
+            Scheme::Unsigned => Ok(self.sender(0)),
         }
     }
 
-    fn verify_token(&self, token: &TokenScheme, caller: &Caller<'_>) -> Result<Verified, VerifyError> {
+    fn comes_from_where_it_may(&self, caller: &Caller<'_>) -> Result<(), VerifyError> {
+        match caller.peer() {
+            _ if self.networks.is_empty() => Ok(()),
+            Some(peer) if self.networks.iter().any(|network| network.contains(peer)) => Ok(()),
+            Some(peer) => Err(VerifyError::Address(peer)),
+            None => Err(VerifyError::NoAddress),
+        }
+    }
+
+    /// Proof of who sent it, and not of what.
+    fn sender(&self, secret: usize) -> Verified {
+        let scheme = match &self.scheme {
+            Scheme::Unsigned if self.path_secret.is_none() && !self.networks.is_empty() => "address",
+            scheme => scheme.name(),
+        };
+        Verified { scheme: scheme.to_owned(), secret, id: None, timestamp: None, body: false }
+    }
+
+    fn verify_token(&self, token: &TokenScheme, caller: &Caller<'_>) -> Result<usize, VerifyError> {
         let value = caller.the_header(&token.header)?;
         let bare = match value.split_at_checked(7) {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer ") => rest,
             _ => value,
         };
-        // Every secret is compared, whichever fits, so that the time tells nothing about the order of secrets.
-        let fits = |secret: &Secret| bool::from(secret.expose().ct_eq(value) | secret.expose().ct_eq(bare));
-        let matches: Vec<bool> = self.secrets.iter().map(fits).collect();
-        match matches.iter().position(|fits| *fits) {
-            Some(secret) => Ok(Verified { scheme: "token".into(), secret, id: None, timestamp: None, body: false }),
-            None => Err(VerifyError::Mismatch(token.header.clone())),
-        }
+        let fits = |secret: &Secret| secret.expose().ct_eq(value) | secret.expose().ct_eq(bare);
+        which(&self.secrets, fits).ok_or_else(|| VerifyError::Mismatch(token.header.clone()))
     }
 
-    fn verify_mac(
+    fn verify_signature(
         &self,
         hmac: &HmacScheme,
         caller: &Caller<'_>,
@@ -180,14 +199,14 @@ impl Verifier {
             _ => hmac,
         };
         let signature = caller.the_header(&hmac.header)?;
-        let id = hmac.id_header.as_deref().map(|name| id(caller, name)).transpose()?;
-        let sent = hmac.timestamp_header.as_deref().map(|name| timestamp(caller, name)).transpose()?;
+        let id = hmac.id_header.as_deref().map(|name| headers::id(caller, name)).transpose()?;
+        let sent = hmac.timestamp_header.as_deref().map(|name| headers::timestamp(caller, name)).transpose()?;
         let candidates = candidates(hmac, &self.keys, signature)?;
         let (timestamp_text, timestamp) = sent.unzip();
         let parts = hmac.signed.parts(id.unwrap_or_default().as_bytes(), timestamp_text.unwrap_or_default(), body);
         let fits = |key: &Key| {
-            let mut candidates = candidates.iter().filter(|(kind, _)| *kind == key.kind());
-            candidates.any(|(_, candidate)| key.verifies(hmac.algorithm, parts.clone(), candidate))
+            let ours = candidates.iter().filter(|(kind, _)| *kind == key.kind());
+            key.verifies(hmac.algorithm, parts.clone(), ours.map(|(_, candidate)| candidate.as_slice()))
         };
         let Some(secret) = self.keys.iter().position(fits) else {
             return Err(VerifyError::Mismatch(hmac.header.clone()));
@@ -210,66 +229,8 @@ impl Verifier {
     }
 }
 
-/// The signatures in the header that have a prefix and an encoding of the scheme. Others are of other schemes, and are
-/// passed over.
-fn candidates(hmac: &HmacScheme, keys: &[Key], header: &[u8]) -> Result<Vec<(Kind, Vec<u8>)>, VerifyError> {
-    let malformed = |why| VerifyError::Malformed(hmac.header.clone(), why);
-    let text = std::str::from_utf8(header).map_err(|_| malformed("it is not ASCII"))?;
-    let all: Vec<&str> = match hmac.separator {
-        Some(separator) => text.split(separator).filter(|part| !part.is_empty()).collect(),
-        None => vec![text],
-    };
-    if all.len() > MAX_CANDIDATES {
-        return Err(malformed("it holds more than 16 signatures"));
-    }
-    let macs = [(hmac.prefix.as_str(), hmac.encoding)].into_iter();
-    let macs = macs.chain(hmac.also.iter().map(|Form { prefix, encoding }| (prefix.as_str(), *encoding)));
-    let forms = macs.map(|(prefix, encoding)| (Kind::Mac, prefix, encoding));
-    let public = hmac.ed25519_prefix.iter().map(|prefix| (Kind::Ed25519, prefix.as_str(), Encoding::Base64));
-    let forms: Vec<_> = forms.chain(public).filter(|(kind, ..)| keys.iter().any(|key| key.kind() == *kind)).collect();
-    let (mut prefixed, mut candidates) = (false, Vec::new());
-    for part in all {
-        for (kind, prefix, encoding) in &forms {
-            let Some(written) = part.strip_prefix(prefix) else { continue };
-            prefixed = true;
-            candidates.extend(encoding.decode(written).map(|candidate| (*kind, candidate)));
-        }
-    }
-    if !prefixed {
-        return Err(malformed("no signature has the scheme's prefix"));
-    }
-    if candidates.is_empty() {
-        return Err(malformed("no signature has the scheme's encoding"));
-    }
-    Ok(candidates)
-}
-
-/// An id of visible ASCII without a dot: with dots, `{id}.{timestamp}` could be cut in two ways.
-fn id<'a>(caller: &Caller<'a>, name: &str) -> Result<&'a str, VerifyError> {
-    id_text(caller.the_header(name)?).map_err(|why| VerifyError::Malformed(name.to_owned(), why))
-}
-
-/// What an id is, to who signs and to who verifies.
-pub(super) fn id_text(value: &[u8]) -> Result<&str, &'static str> {
-    if value.is_empty() {
-        return Err("an id has at least one byte");
-    }
-    if value.len() > MAX_ID {
-        return Err("it is longer than 256 bytes");
-    }
-    if !value.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'.') {
-        return Err("an id is visible ASCII without a dot");
-    }
-    std::str::from_utf8(value).map_err(|_| "it is not ASCII")
-}
-
-fn timestamp<'a>(caller: &Caller<'a>, name: &str) -> Result<(&'a [u8], Timestamp), VerifyError> {
-    let value = caller.the_header(name)?;
-    let malformed = || VerifyError::Malformed(name.to_owned(), "a time is Unix seconds, digits only");
-    // Eleven digits reach the year 5138.
-    if value.len() > 11 || !value.iter().all(u8::is_ascii_digit) {
-        return Err(malformed());
-    }
-    let seconds: i64 = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).ok_or_else(malformed)?;
-    Ok((value, Timestamp::from_millis(seconds * 1000)))
+/// Which secret fits. Every one is compared, whichever fits, so that the time tells nothing about the order of secrets.
+pub(super) fn which(secrets: &[Secret], fits: impl Fn(&Secret) -> Choice) -> Option<usize> {
+    let matches: Vec<bool> = secrets.iter().map(|secret| bool::from(fits(secret))).collect();
+    matches.iter().position(|fits| *fits)
 }

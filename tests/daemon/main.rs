@@ -26,6 +26,7 @@ mod poison;
 mod recovery;
 mod registry_faults;
 mod reload;
+mod senders;
 mod shutdown;
 mod storage;
 mod story;

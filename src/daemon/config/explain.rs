@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use scanrelay::Scheme;
 use serde_json::{Value, json};
 
 use super::Config;
 use super::plugins::Output;
+use super::registries::Peer;
 use super::tls::Tls;
 use crate::daemon::verdict::Policy;
 
@@ -28,14 +30,11 @@ impl Config {
             let answers = peer.url.as_ref().map_or("receives only".to_owned(), |url| format!("answers to {url}"));
             let _ = writeln!(
                 text,
-                "registry  {}: {}, receives at /hooks/{}, {answers}, signed by {} in {} ({} secret{}){}",
+                "registry  {}: {}, receives at {}, {answers}, {}{}",
                 peer.name,
                 peer.registry.kind(),
-                peer.name,
-                peer.verifier.scheme().name(),
-                peer.verifier.scheme().header(),
-                peer.secrets,
-                if peer.secrets == 1 { "" } else { "s" },
+                path(peer),
+                proof(peer),
                 if peer.probe { ", probed" } else { "" },
             );
         }
@@ -70,7 +69,7 @@ impl Config {
     pub fn summary(&self) -> Value {
         let registries = self.registries.values().map(|peer| {
             json!({
-                "name": peer.name, "kind": peer.registry.kind(), "path": format!("/hooks/{}", peer.name),
+                "name": peer.name, "kind": peer.registry.kind(), "path": path(peer),
                 "url": peer.url.as_ref().map(ToString::to_string), "scheme": peer.verifier.scheme().name(),
                 "header": peer.verifier.scheme().header(), "secrets": peer.secrets, "confirm": peer.confirm,
                 "probe": peer.probe,
@@ -132,4 +131,27 @@ impl super::Route {
         }
         words + &steps.join("; ")
     }
+}
+
+/// Where its deliveries come in. A secret in it is not told.
+fn path(peer: &Peer) -> String {
+    let secret = if peer.verifier.path_secret().is_some() { "/SECRET" } else { "" };
+    format!("/hooks/{}{secret}", peer.name)
+}
+
+/// By what its deliveries are believed.
+fn proof(peer: &Peer) -> String {
+    let scheme = peer.verifier.scheme();
+    let ending = if peer.secrets == 1 { "" } else { "s" };
+    let mut words = match scheme.header() {
+        Some(header) => format!("signed by {} in {header} ({} secret{ending})", scheme.name(), peer.secrets),
+        None if *scheme == Scheme::Unsigned => "not signed".to_owned(),
+        None => "known by its path".to_owned(),
+    };
+    let networks: Vec<String> = peer.verifier.networks().iter().map(ToString::to_string).collect();
+    if !networks.is_empty() {
+        // Writing into a String cannot fail.
+        let _ = write!(words, ", from {}", networks.join(", "));
+    }
+    words
 }

@@ -19,12 +19,6 @@ pub struct Fetch {
 }
 
 pub(super) fn fetch(raw: &RawFetch, source: &Source) -> Result<Fetch, Fault> {
-    let network = |(nth, text): (usize, &String)| {
-        Network::parse(text).ok_or_else(|| {
-            let cause = format!("{text:?} is no network: write 10.0.0.0/8, fd00::/8, or one address");
-            Fault::at(format!("fetch.allow[{nth}]"), cause)
-        })
-    };
     let root = |(nth, path): (usize, &PathBuf)| {
         let path = source.folder.join(path);
         let plain = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
@@ -35,7 +29,7 @@ pub(super) fn fetch(raw: &RawFetch, source: &Source) -> Result<Fetch, Fault> {
         Ok(path)
     };
     Ok(Fetch {
-        allow: raw.allow.iter().enumerate().map(network).collect::<Result<_, _>>()?,
+        allow: limits::networks("fetch.allow", &raw.allow)?,
         roots: raw.roots.iter().enumerate().map(root).collect::<Result<_, _>>()?,
         max_size: limits::size("fetch.max_size", raw.max_size, 4 << 30, 1 << 10, 16 << 40)? as u64,
         max_files: limits::count("fetch.max_files", raw.max_files, 10_000, 1, 1_000_000)? as usize,

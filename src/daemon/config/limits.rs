@@ -12,6 +12,7 @@ use super::error::Fault;
 use super::raw::{RawAdmin, RawLimits, RawRetention, RawServer, RawStore};
 use super::tls::{Tls, tls};
 use super::units::{Size, Span};
+use crate::daemon::address::Network;
 
 /// The intake.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +25,8 @@ pub struct Server {
     pub keep_alive: Duration,
     pub public_url: Option<Url>,
     pub tls: Option<Tls>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
     /// Tokens are taken on a listener on which they can be read on the way.
     pub insecure_plaintext: bool,
 }
@@ -103,6 +106,7 @@ pub(super) fn server(raw: RawServer, source: &Source, warnings: &mut Vec<String>
         keep_alive: span("server.keep_alive", raw.keep_alive, 30, 1, 60 * MINUTE)?,
         public_url: public_url.transpose()?,
         tls,
+        trusted_proxies: networks("server.trusted_proxies", &raw.trusted_proxies)?,
         insecure_plaintext: raw.insecure_plaintext,
     })
 }
@@ -185,6 +189,16 @@ pub(super) fn count(key: &str, raw: Option<u32>, default: u32, least: u32, most:
         number if (least..=most).contains(&number) => Ok(number),
         number => Err(Fault::at(key, format!("{number} is out of bounds: {least} to {most}"))),
     }
+}
+
+pub(super) fn networks(key: &str, raw: &[String]) -> Result<Vec<Network>, Fault> {
+    let network = |(nth, text): (usize, &String)| {
+        Network::parse(text).ok_or_else(|| {
+            let cause = format!("{text:?} is no network: write 10.0.0.0/8, fd00::/8, or one address");
+            Fault::at(format!("{key}[{nth}]"), cause)
+        })
+    };
+    raw.iter().enumerate().map(network).collect()
 }
 
 /// Bounds in seconds.

@@ -36,6 +36,7 @@ pub struct RawServer {
     pub keep_alive: Option<Span>,
     pub public_url: Option<String>,
     pub tls: Option<RawTls>,
+    pub trusted_proxies: Vec<String>,
     pub insecure_plaintext: bool,
 }
 
@@ -228,9 +229,16 @@ pub struct RawLogin {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawWebhook {
+    #[serde(default)]
     pub secrets: Vec<RawSecret>,
     pub scheme: Option<RawScheme>,
     pub tolerance: Option<Span>,
+    pub path_secret: Option<RawSecret>,
+    pub allow_ips: Option<Vec<String>>,
+    #[serde(default)]
+    pub insecure_ip_only: bool,
+    #[serde(default)]
+    pub insecure_unsigned: bool,
     #[serde(default)]
     pub probe: bool,
 }

@@ -11,6 +11,7 @@ mod kind;
 mod mlflow;
 mod rules;
 mod scheme;
+mod sender;
 mod verta;
 mod wandb;
 
@@ -85,7 +86,7 @@ fn registry(
     plugins::check_name(&name, &key)?;
     let url = raw.url.as_deref().map(|text| url(text, raw.insecure_http, &format!("{key}.url"))).transpose()?;
     let kind = kind::of(&raw.kind, &format!("{key}.kind"))?;
-    let verifier = scheme::verifier(&raw.webhook, kind.scheme(), &format!("{key}.webhook"), source, warnings)?;
+    let verifier = sender::verifier(&raw.webhook, kind.scheme(), &format!("{key}.webhook"), source, warnings)?;
     let rules = rules::rules(&raw, kind, &key, warnings)?;
     let mut given = Given { raw, key: key.clone(), answered: url.is_some(), source, warnings };
     let registry = kind.registry(&mut given)?;

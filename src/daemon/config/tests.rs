@@ -110,6 +110,7 @@ fn the_sample_s_named_entries_are_true() {
     place.write("tls-key", &tls.signing_key.serialize_pem(), 0o600);
     place.write("ca.pem", &tls.cert.pem(), 0o644);
     place.write("proxy-password", SECRET, 0o600);
+    place.write("path-secret", SECRET, 0o600);
     let config = place.load(&uncommented.join("\n")).unwrap();
     assert!(config.server.tls.is_some() && config.server.tls == config.admin.tls);
     let login = config.registries["verta"].proxy.as_ref().and_then(|proxy| proxy.login.as_ref());
@@ -148,6 +149,51 @@ fn a_wrong_key_or_value_is_named_with_its_cure() {
     refused("[admin]\nbind = \"0.0.0.0:1\"", "admin.bind: 0.0.0.0:1 is not loopback: set admin.token");
     refused("[server", "scanrelay.toml: TOML parse error at line 1");
     refused("[registries.Verta]\nkind = \"verta\"\nwebhook = { secrets = [] }", "\"Verta\" is no name");
+}
+
+#[test]
+fn who_is_believed_without_a_signature_is_checked() {
+    let webhook = |keys: &str| {
+        REGISTRY.replace("webhook = { secrets = [{ file = \"webhook-secret\" }] }", &format!("webhook = {{ {keys} }}"))
+    };
+    let path = "path_secret = { file = \"webhook-secret\" }";
+    let scheme = |keys: &str| {
+        let config = Place::new().load(&webhook(keys)).expect(keys);
+        let peer = &config.registries["verta"];
+        (peer.verifier.scheme().name().to_owned(), peer.verifier.path_secret().is_some(), config.warnings)
+    };
+    refused(&webhook(""), "registries.verta.webhook: no secret is given: set secrets, or path_secret");
+    refused(&webhook("insecure_ip_only = true"), "registries.verta.webhook: no secret is given");
+    refused(&webhook("allow_ips = [\"10.0.0.1\"]"), "webhook: an address alone is easily had by others");
+    refused(&webhook("allow_ips = [\"10.0.0.1\"], insecure_unsigned = true"), "an address alone is easily had");
+    refused(&webhook("allow_ips = [], insecure_ip_only = true"), "webhook.allow_ips: no network is given");
+    refused(
+        &webhook("allow_ips = [\"10.0.0.1/8\"], insecure_ip_only = true"),
+        "allow_ips[0]: \"10.0.0.1/8\" is no network",
+    );
+    refused(&webhook("scheme = \"github\""), "webhook: no secret is given");
+    refused(&webhook(&format!("scheme = \"github\", {path}")), "webhook: no secret is given");
+    refused("[server]\ntrusted_proxies = [\"proxy\"]", "server.trusted_proxies[0]: \"proxy\" is no network");
+    assert_eq!(scheme(path), ("path secret".into(), true, vec![]));
+    let both = format!("secrets = [{{ file = \"webhook-secret\" }}], {path}");
+    assert_eq!(scheme(&both), ("github".into(), true, vec![]));
+    let (name, _, warnings) = scheme("insecure_unsigned = true");
+    assert_eq!((name.as_str(), warnings.len()), ("nothing", 1));
+    assert!(warnings[0].contains("insecure_unsigned is on: whoever can connect is believed"), "{warnings:?}");
+    let (name, _, warnings) = scheme("allow_ips = [\"10.0.0.0/8\", \"fd00::/8\"], insecure_ip_only = true");
+    assert_eq!((name.as_str(), warnings.len()), ("nothing", 1));
+    assert!(warnings[0].contains("insecure_ip_only is on"), "{warnings:?}");
+    assert!(scheme(&format!("{path}, insecure_unsigned = true")).2[0].contains("say nothing beside a secret"));
+
+    let open = |server: &str| format!("[server]\nbind = \"0.0.0.0:1\"\n{server}\n{}", webhook(path));
+    refused(&open(""), "registries.verta.webhook.path_secret: a path on 0.0.0.0:1 can be read on the way");
+    assert!(Place::new().load(&open("trusted_proxies = [\"10.0.0.1\"]")).is_ok());
+    assert!(Place::new().load(&open("insecure_plaintext = true")).is_ok());
+    let place = Place::new();
+    place.write("webhook-secret", "short", 0o600);
+    assert!(place.load(&webhook(path)).unwrap_err().contains("webhook.path_secret: a path secret is from 16 to 256"));
+    let at_start = Place::new().with("SCANRELAY__REGISTRIES__VERTA__WEBHOOK__INSECURE_UNSIGNED", "true");
+    assert!(at_start.load(&webhook("")).unwrap_err().contains("may not set this: write it into the file"));
 }
 
 #[test]

@@ -40,7 +40,7 @@ const RESULTS: [(Result, &str); 8] = [
 ];
 
 /// Why a request is no delivery. The last is for errors that are younger than this list.
-const REASONS: [&str; 11] = [
+const REASONS: [&str; 13] = [
     "media_type",
     "too_large",
     "timeout",
@@ -48,6 +48,8 @@ const REASONS: [&str; 11] = [
     "missing",
     "malformed",
     "mismatch",
+    "path_secret",
+    "address",
     "too_old",
     "too_new",
     "bad_body",
@@ -105,6 +107,8 @@ fn reason(error: &WebhookError) -> &'static str {
             VerifyError::Missing(_) => "missing",
             VerifyError::Empty(_) | VerifyError::Repeated(_) | VerifyError::Malformed(..) => "malformed",
             VerifyError::Mismatch(_) => "mismatch",
+            VerifyError::PathSecret => "path_secret",
+            VerifyError::Address(_) | VerifyError::NoAddress => "address",
             VerifyError::TooOld(..) => "too_old",
             VerifyError::TooNew(..) => "too_new",
             _ => "other",
@@ -139,6 +143,9 @@ mod tests {
         check(unverified(VerifyError::Repeated(name())), "malformed");
         check(unverified(VerifyError::Malformed(name(), "hex")), "malformed");
         check(unverified(VerifyError::Mismatch(name())), "mismatch");
+        check(unverified(VerifyError::PathSecret), "path_secret");
+        check(unverified(VerifyError::NoAddress), "address");
+        check(unverified(VerifyError::Address([127, 0, 0, 1].into())), "address");
         check(unverified(VerifyError::TooOld(1, 1)), "too_old");
         check(WebhookError::Noted(VerifyError::TooNew(1, 1), "1-1".to_owned()), "too_new");
     }

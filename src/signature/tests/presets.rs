@@ -42,6 +42,16 @@ fn a_public_key_verifies_and_does_not_sign() {
 }
 
 #[test]
+fn an_ed25519_signature_is_the_one_that_svix_publishes() {
+    // svix-server, `test_asymmetric_key_signing`. Ed25519 is deterministic, so equal bytes mean the same signed content.
+    let private = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==";
+    let (id, sent) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", Timestamp::from_millis(1_614_265_330_000));
+    let signed = verifier(Scheme::svix(), &[private]).sign(Some(id), sent, br#"{"test": 2432232314}"#).unwrap();
+    let expected = "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==";
+    assert_eq!(signed[2], ("svix-signature".to_owned(), expected.to_owned()));
+}
+
+#[test]
 fn a_version_proves_by_its_own_kind_of_key_alone() {
     let (private, public) = keys();
     let signed = Headers::signed(&verifier(Scheme::standard_webhooks(), &[&private]), Some(ID), NOW);
@@ -72,11 +82,13 @@ fn a_key_of_ed25519_is_a_whole_one() {
     for bad in ["whpk_", "whpk_AAAA", "whpk_!", "whsk_"] {
         assert_eq!(make(bad), Err(SchemeError::Key), "{bad}");
     }
-    // Elsewhere the same text is base64 or nothing.
     let mut plain = HmacScheme::new("X-Signature");
     plain.key = KeyForm::Whsec;
     let secret = Secret::new(keys().1).unwrap();
-    assert_eq!(Verifier::new(Scheme::Hmac(plain), vec![secret], Duration::ZERO).map(drop), Err(SchemeError::Key));
+    assert_eq!(
+        Verifier::new(Scheme::Hmac(plain), vec![secret], Duration::ZERO).map(drop),
+        Err(SchemeError::Asymmetric)
+    );
 }
 
 #[test]

@@ -1,49 +1,14 @@
-//! How a registry's deliveries are verified: a preset, a token, or a scheme of the operator's own.
+//! How a registry signs: a preset, a token, or a scheme of the operator's own.
 
 use std::path::Path;
-use std::time::Duration;
 
 use scanrelay::signature::{Algorithm, Encoding, HmacScheme, KeyForm, SignedContent};
-use scanrelay::{Scheme, Secret, Verifier};
+use scanrelay::{Scheme, Verifier};
 
+use crate::daemon::config::Source;
 use crate::daemon::config::error::Fault;
-use crate::daemon::config::raw::{RawCustom, RawScheme, RawWebhook};
-use crate::daemon::config::secrets::{RawSecret, warn_of_readers};
-use crate::daemon::config::{Source, limits};
-
-/// `usual` is what registries of that kind sign by.
-pub(super) fn verifier(
-    raw: &RawWebhook,
-    usual: Scheme,
-    key: &str,
-    source: &Source,
-    warnings: &mut Vec<String>,
-) -> Result<Verifier, Fault> {
-    let scheme = raw.scheme.as_ref().map_or_else(|| Ok(usual), |raw| scheme(raw, &format!("{key}.scheme")))?;
-    if raw.probe {
-        warnings.push(format!(
-            "{key}.probe is on: refused requests are kept in memory, values and all, until the sender is known; see scanrelay rejections, and set it to false then"
-        ));
-    }
-    let secrets: Vec<Secret> = raw
-        .secrets
-        .iter()
-        .enumerate()
-        .map(|(nth, secret)| secret.resolve(&format!("{key}.secrets[{nth}]"), source))
-        .collect::<Result<_, _>>()?;
-    for secret in &raw.secrets {
-        if let RawSecret::File(path) = secret {
-            warn_of_readers(&source.folder.join(path), warnings);
-        }
-    }
-    let tolerance = limits::span(&format!("{key}.tolerance"), raw.tolerance, 300, 1, 7 * 86_400)?;
-    if tolerance > Duration::from_hours(1) {
-        warnings.push(format!(
-            "{key}.tolerance is more than 1h: a delivery that somebody recorded stays valid for that long"
-        ));
-    }
-    Verifier::new(scheme, secrets, tolerance).map_err(|error| Fault::at(key, error.to_string()))
-}
+use crate::daemon::config::raw::{RawCustom, RawScheme};
+use crate::daemon::config::secrets::RawSecret;
 
 /// A verifier that is not in the configuration: the scheme as it would stand there, and the secret's file.
 pub(in crate::daemon::config) fn verifier_of(
@@ -69,7 +34,7 @@ pub(in crate::daemon::config) fn verifier_of(
     verifier.map_err(|error| Fault::at("--scheme", error.to_string()))
 }
 
-fn scheme(raw: &RawScheme, key: &str) -> Result<Scheme, Fault> {
+pub(super) fn scheme(raw: &RawScheme, key: &str) -> Result<Scheme, Fault> {
     match raw {
         RawScheme::Preset(word) => Scheme::preset(word).ok_or_else(|| {
             let known = Scheme::PRESETS.join(", ");
