@@ -16,7 +16,7 @@ pub enum Algorithm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Encoding {
-    /// Hexadecimal, of either case.
+    /// Hexadecimal, all of one case: so that a signature with one bit changed is none.
     Hex,
     /// Base64 with padding (RFC 4648 section 4), canonical: stray final bits are refused.
     Base64,
@@ -32,7 +32,7 @@ impl Encoding {
 
     pub(crate) fn decode(self, text: &str) -> Option<Vec<u8>> {
         match self {
-            Self::Hex => base16ct::mixed::decode_vec(text).ok(),
+            Self::Hex => base16ct::lower::decode_vec(text).or_else(|_| base16ct::upper::decode_vec(text)).ok(),
             Self::Base64 => Base64::decode_vec(text).ok(),
         }
     }
