@@ -3,6 +3,11 @@
 //! ```text
 //! WEBHOOK_SECRET=… cargo run --features actix --example receiver_actix
 //! ```
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program of its own, which prints and reads its environment"
+)]
 
 use std::sync::Arc;
 

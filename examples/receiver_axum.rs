@@ -3,6 +3,11 @@
 //! ```text
 //! WEBHOOK_SECRET=… cargo run --example receiver_axum
 //! ```
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program of its own, which prints and reads its environment"
+)]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,7 +29,6 @@ async fn receive(
 ) -> (StatusCode, String) {
     let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let caller = Caller::new(pairs).with_peer(peer.ip());
-    #[expect(clippy::disallowed_methods, reason = "signatures are dated by the sender's clock")]
     let now = Timestamp::from(SystemTime::now());
     match receiver.verify_at(&caller, body, now) {
         Ok(delivery) => {

@@ -5,6 +5,11 @@
 //! ```
 //!
 //! The request is raw HTTP, what `curl -v` prints, or `{"headers": {"NAME": "VALUE"}, "body": "…"}`.
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program of its own, which prints and reads its environment"
+)]
 
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -22,7 +27,6 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let verifier = Verifier::new(scheme, vec![secret], Verifier::DEFAULT_TOLERANCE)?;
 
     let request = SavedRequest::parse(&std::fs::read(request)?)?;
-    #[expect(clippy::disallowed_methods, reason = "a request without a time of its own is judged as of now")]
     let now = request.received_at().unwrap_or_else(|| Timestamp::from(SystemTime::now()));
     let diagnosis = diagnose(&verifier, &request.caller(), request.body().unwrap_or_default(), now);
     println!("{diagnosis}");

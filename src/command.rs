@@ -5,6 +5,7 @@ pub mod admin_client;
 pub mod check;
 pub mod deliveries;
 pub mod demo;
+pub mod doctor;
 mod example;
 pub mod jobs;
 pub mod manual;
@@ -17,6 +18,7 @@ pub mod serve;
 pub mod status;
 pub mod store;
 pub mod verify;
+pub mod webhook;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -63,6 +65,11 @@ pub enum Command {
     Demo(demo::Arguments),
     /// Runs the development registry: a stand-in for Verta on loopback, in memory.
     DevRegistry(DevRegistry),
+    /// Makes a registry's webhook to this daemon, lists, tries or deletes it, over the registry's own API.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
+    /// Checks each registry end to end: reachable, credentials, webhook, test delivery, clock. Exits 1 when a check fails.
+    Doctor(doctor::Arguments),
     /// Signs a body as a registry would and posts it to a daemon.
     Send(send::Arguments),
     /// Shows how things stand: waiting, running, dead, the oldest, the last word of each plugin and registry.

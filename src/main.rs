@@ -67,6 +67,8 @@ async fn run(arguments: Arguments, handed: Handed) -> Outcome {
             command::rejections::run(rejections, &command::access(&arguments.config).await?).await
         }
         Command::Send(send) => command::send::run(&arguments.config, send).await,
+        Command::Webhook(webhook) => command::webhook::run(&webhook, &command::configuration(&arguments.config)?).await,
+        Command::Doctor(doctor) => command::doctor::run(&doctor, &command::configuration(&arguments.config)?).await,
         Command::Prove(prove) => command::prove::run(&prove, &command::configuration(&arguments.config)?).await,
         Command::Status(status) => command::status::run(&status, &command::access(&arguments.config).await?).await,
         Command::Pause(queue) => command::status::pause(queue, &command::access(&arguments.config).await?).await,

@@ -29,6 +29,7 @@ mod survey;
 mod told;
 pub mod verta;
 pub mod wandb;
+pub mod webhook;
 
 pub use comet::Comet;
 pub use databricks::Databricks;
@@ -92,7 +93,7 @@ pub enum Registry {
     /// GitHub.
     GitHub(GitHub),
     /// Any other sender.
-    Generic(Generic),
+    Generic(Box<Generic>),
 }
 
 /// What the registry is to be told.
@@ -135,7 +136,7 @@ impl Outcome {
 }
 
 /// One HTTP request to the registry. It has a path and no host: requests go to the configured origin only.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Request {
     /// `GET`, `PUT`, …
@@ -150,7 +151,7 @@ pub struct Request {
 }
 
 /// A request and its answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exchange {
     /// What was asked.
@@ -361,6 +362,29 @@ impl Registry {
             Self::GitHub(github) => github.credentials(),
             Self::Generic(generic) => generic.credentials(),
         }
+    }
+}
+
+/// A body may hold a webhook's secret: its length is shown, and nothing of it.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = self.body.as_ref().map(String::len);
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("length", &length)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = self.body.len();
+        f.debug_struct("Exchange")
+            .field("request", &self.request)
+            .field("status", &self.status)
+            .field("length", &length)
+            .finish_non_exhaustive()
     }
 }
 

@@ -95,7 +95,8 @@ fn a_saved_request_is_verified_or_explained() {
         fs::write(folder.path().join(name), text).unwrap();
         folder.path().join(name)
     };
-    let headers: String = signed(SECRET, BODY).iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let lines: Vec<String> = signed(SECRET, BODY).iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = lines.concat();
     let request = write("request", &format!("POST /hooks/mlflow HTTP/1.1\r\n{headers}\r\n{BODY}"));
     let (right, wrong) = (write("right", &format!("{SECRET}\n")), write("wrong", "another secret"));
     let run = |secret: &PathBuf| {

@@ -167,6 +167,8 @@ const DAEMON: &[Room] = &[
     ),
     // Asks and looks, and changes nothing.
     room("prove", &["clock", "config", "effects", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
+    // Asks, and has a webhook made where a person says so.
+    room("doctor", &["clock", "config", "effects"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     // From the settings to what each room works by.
     room(
         "snapshot",
@@ -238,6 +240,7 @@ const EXPOSED: &[(&str, &str)] = &[
     ("src/signature.rs", "to send a token in its header"),
     ("src/signature/key.rs", "to make a key of it"),
     ("src/signature/verify.rs", "to compare a token in constant time"),
+    ("src/registry/webhook.rs", "to give it to the registry that is to sign with it"),
     ("src/registry/login.rs", "to write it as HTTP's Authorization has it"),
     ("src/signature/token.rs", "to see whether a header can carry the token"),
     ("src/signature/path.rs", "to see whether a path can carry it, and to compare it in constant time"),

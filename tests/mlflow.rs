@@ -15,3 +15,5 @@ mod harness;
 mod server;
 #[path = "mlflow/story.rs"]
 mod story;
+#[path = "mlflow/webhooks.rs"]
+mod webhooks;

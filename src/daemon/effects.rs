@@ -5,6 +5,7 @@ mod artifact;
 pub mod live;
 mod survey;
 mod tell;
+mod webhook;
 
 use std::future::Future;
 
@@ -18,6 +19,7 @@ use super::running::Tail;
 
 pub use survey::Unsurveyed;
 pub use tell::LONGEST_TELL;
+pub use webhook::{Managed, Seen};
 
 /// What came of an attempt, with the run's log.
 #[derive(Debug)]

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use base64ct::{Base64, Encoding as _};
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SERVER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SERVER};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, Method, Proxy, Response};
 use scanrelay::registry::{Exchange, Request};
-use scanrelay::{Secret, TraceParent};
+use scanrelay::{Secret, Timestamp, TraceParent};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -71,6 +71,8 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
     /// The answering server's name for itself.
     pub server: Option<String>,
+    /// Its clock.
+    pub date: Option<Timestamp>,
 }
 
 impl Target {
@@ -166,8 +168,10 @@ impl Writeback {
         }
         let retry_after = retry_after(answer.headers());
         let server = answer.headers().get(SERVER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let date = answer.headers().get(DATE).and_then(|value| value.to_str().ok());
+        let date = date.and_then(|text| httpdate::parse_http_date(text).ok()).map(Timestamp::from);
         let body = self.read(answer).await.map_err(unreachable)?;
-        Ok(Answer { exchange: Exchange::new(request.clone(), status, body), retry_after, server })
+        Ok(Answer { exchange: Exchange::new(request.clone(), status, body), retry_after, server, date })
     }
 
     async fn read(&self, mut answer: Response) -> Result<Bytes, String> {

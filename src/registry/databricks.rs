@@ -1,7 +1,7 @@
 //! Databricks' workspace model registry: events of versions, stages and tags in; tags, and perhaps a comment, out.
 //!
 //! Sources: Databricks' page "MLflow Model Registry Webhooks on Databricks", and the calls of its own SDK. Models of the Unity
-//! Catalog have no webhooks. The way back is MLflow's ([`mlflow`](super::mlflow)); comments are Databricks' own.
+//! Catalog have no webhooks. The way back is MLflow's ([`mlflow`]); comments are Databricks' own.
 //!
 //! A body has no id. Its time is signed with it, so that what changed is told apart by version, new state and time: a
 //! webhook for every transition and one for those to production tell of one change under one key.

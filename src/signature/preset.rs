@@ -90,7 +90,7 @@ fn standard(name: &str, prefix: &str) -> HmacScheme {
 /// Over id, time and body.
 fn timed(name: &str, [id, timestamp, signature]: [&str; 3]) -> HmacScheme {
     let mut scheme = HmacScheme::new(signature);
-    scheme.name = name.to_owned();
+    name.clone_into(&mut scheme.name);
     scheme.prefix = "v1,".into();
     scheme.encoding = Encoding::Base64;
     scheme.id_header = Some(id.to_owned());

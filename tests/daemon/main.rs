@@ -34,3 +34,4 @@ mod systemd;
 mod tls;
 mod traces;
 mod verify;
+mod webhooks;

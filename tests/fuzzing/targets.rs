@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
 use scanrelay::diagnosis::SavedRequest;
-use scanrelay::registry::{Comet, Databricks, Generic, GitHub, HuggingFace, Mlflow, Verta, Wandb};
+use scanrelay::registry::{Comet, Databricks, GitHub, HuggingFace, Mlflow, Verta, Wandb};
 use scanrelay::{Caller, Receiver, Registry, Scheme, Secret, Timestamp, TraceParent, Verifier};
 
 /// The time of the vectors: seeds are within its tolerance.
@@ -66,7 +66,7 @@ pub fn bodies(data: &[u8]) {
         Registry::HuggingFace(HuggingFace::default()),
         Registry::Wandb(Wandb::default()),
         Registry::GitHub(GitHub::default()),
-        Registry::Generic(Generic::default()),
+        Registry::Generic(Box::default()),
     ];
     for registry in registries {
         let receiver = Receiver::new("fuzzed", registry, verifier(&Scheme::github()));
@@ -80,8 +80,11 @@ pub fn bodies(data: &[u8]) {
     }
 }
 
+/// A target by its name.
+pub type Target = Box<dyn Fn(&[u8])>;
+
 /// The target of that name.
-pub fn target(name: &str) -> Option<Box<dyn Fn(&[u8])>> {
+pub fn target(name: &str) -> Option<Target> {
     match name {
         "headers" => Some(Box::new(headers)),
         "bodies" => Some(Box::new(bodies)),

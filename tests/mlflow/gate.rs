@@ -60,6 +60,10 @@ actions = ["act"]
         Self { site, configuration }
     }
 
+    pub fn configuration(&self) -> &str {
+        &self.configuration
+    }
+
     pub fn start(&self) -> Daemon {
         Daemon::start_as(&self.site, &self.configuration)
     }

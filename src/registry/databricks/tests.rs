@@ -24,7 +24,7 @@ fn two_webhooks_for_one_transition_have_one_change_key() {
     assert_eq!(all.change.stage_from, Some(Stage::new("none")));
     assert_eq!(all.change_key.as_deref(), Some("stage:Airline_Delay_SparkML/8=production@1589859029343"));
     assert_eq!(one.change_key, all.change_key);
-    assert_eq!(all.occurred_at.map(|at| at.as_millis()), Some(1_589_859_029_343));
+    assert_eq!(all.occurred_at.map(crate::Timestamp::as_millis), Some(1_589_859_029_343));
 }
 
 #[test]
@@ -68,9 +68,7 @@ const STANDING: &str =
 
 fn steps(comment: bool, answers: &[(u16, &str)]) -> Vec<String> {
     let event = read(&transition("MODEL_VERSION_CREATED", "")).event;
-    let mut databricks = Databricks::default();
-    databricks.comment = comment;
-    let registry = Registry::Databricks(databricks);
+    let registry = Registry::Databricks(Databricks { comment, ..Databricks::default() });
     let outcome = Outcome::Scanned { verdict: Verdict::Unsafe, summary: Some("a pickle".into()), url: None, at: None };
     let (mut seen, mut lines) = (Vec::new(), Vec::new());
     for (status, body) in answers {

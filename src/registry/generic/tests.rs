@@ -8,24 +8,18 @@ use crate::plugin::{Status, Verdict};
 use crate::registry::Registry;
 use crate::{EventKind, Stage};
 
-fn pointer(text: &str) -> Option<Pointer> {
-    Some(Pointer::parse(text).unwrap())
-}
-
 fn mapped() -> Generic {
     let mut mapping = Mapping::new(Pointer::parse("/type").unwrap());
     mapping.kinds.insert("model.promoted".into(), EventKind::Promotion);
-    mapping.id = pointer("/id");
-    mapping.occurred_at = pointer("/at");
-    mapping.model = pointer("/data/model~1name");
-    mapping.version = pointer("/data/versions/0");
-    mapping.stage = pointer("/data/stage");
-    mapping.tag = pointer("/data/tag/key");
-    mapping.tag_value = pointer("/data/tag/value");
-    mapping.artifact_uri = pointer("/data/files");
-    let mut generic = Generic::default();
-    generic.mapping = Some(mapping);
-    generic
+    mapping.id = Pointer::parse("/id");
+    mapping.occurred_at = Pointer::parse("/at");
+    mapping.model = Pointer::parse("/data/model~1name");
+    mapping.version = Pointer::parse("/data/versions/0");
+    mapping.stage = Pointer::parse("/data/stage");
+    mapping.tag = Pointer::parse("/data/tag/key");
+    mapping.tag_value = Pointer::parse("/data/tag/value");
+    mapping.artifact_uri = Pointer::parse("/data/files");
+    Generic { mapping: Some(mapping), ..Generic::default() }
 }
 
 fn read(generic: &Generic, body: &str) -> Event {
@@ -44,7 +38,7 @@ fn a_body_means_what_the_mapping_says() {
     assert_eq!(event.change.stage_to, Some(Stage::new("production")));
     let tag = event.change.tag.as_ref().unwrap();
     assert_eq!((tag.key.as_str(), tag.value.as_deref()), ("approved", Some("true")));
-    assert_eq!(event.occurred_at.map(|at| at.as_millis()), Some(1_669_852_800_000));
+    assert_eq!(event.occurred_at.map(crate::Timestamp::as_millis), Some(1_669_852_800_000));
     let ArtifactStep::Found(found) = mapped().artifacts(&event, &[]) else { panic!("no files") };
     assert_eq!((found[0].name.as_str(), found[0].extension.as_deref()), ("x.pkl", Some("pkl")));
 }
@@ -80,7 +74,7 @@ fn tell(path: &str, body: &str) -> Result<Tell, TemplateError> {
 }
 
 fn told(generic: &Generic, event: &Event, outcome: &Outcome) -> String {
-    match Registry::Generic(generic.clone()).next(event, outcome, &[]) {
+    match Registry::Generic(Box::new(generic.clone())).next(event, outcome, &[]) {
         Step::Send(request) => format!("{request} {}", request.body.as_deref().unwrap()),
         step => format!("{step:?}"),
     }

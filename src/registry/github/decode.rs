@@ -47,7 +47,8 @@ struct ClientPayload {
 struct Package {
     name: Scalar,
     namespace: Scalar,
-    package_version: Option<Object<PackageVersion>>,
+    #[serde(rename = "package_version")]
+    version: Option<Object<PackageVersion>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -117,7 +118,7 @@ impl Package {
             (Some(namespace), Some(name)) => Some([namespace.as_str(), "/", &name].concat()),
             (_, name) => name,
         };
-        if let Some(Object(version)) = self.package_version {
+        if let Some(Object(version)) = self.version {
             event.version.id = version.target_oid.get().filter(|sha| is_sha(sha));
             event.version.name = version.version.get().or(version.name.get());
             event.occurred_at = version.created_at.get().and_then(|text| Timestamp::from_rfc3339(&text));

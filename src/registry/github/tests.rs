@@ -48,7 +48,7 @@ fn a_package_is_a_version_and_its_tag_an_alias() {
         (event.change.alias.as_deref(), event.build.image.as_deref()),
         (Some("prod"), Some("ghcr.io/acme/fraud:prod"))
     );
-    assert_eq!(event.occurred_at.map(|at| at.as_secs()), Some(1_795_410_621));
+    assert_eq!(event.occurred_at.map(crate::Timestamp::as_secs), Some(1_795_410_621));
     assert_eq!(
         read(r#"{"action":"updated","registry_package":{}}"#).kind.to_string(),
         "other(registry_package.updated)"

@@ -94,13 +94,12 @@ struct Telling<'a> {
 impl<'a> Telling<'a> {
     /// `Err` is the step that comes before the end.
     fn all(mut self) -> Result<Step, Step> {
-        let number = match self.find()? {
-            Some(number) => number,
-            None => {
-                let body = json!({ "title": TITLE, "description": OPENING, "pullRequest": false });
-                let request = post(self.base.clone(), &body, self.echo(OPENING));
-                object::<Made>(self.ask(request)?)?.num
-            }
+        let number = if let Some(number) = self.find()? {
+            number
+        } else {
+            let body = json!({ "title": TITLE, "description": OPENING, "pullRequest": false });
+            let request = post(self.base.clone(), &body, self.echo(OPENING));
+            object::<Made>(self.ask(request)?)?.num
         };
         let place = format!("{}/{number}", self.base);
         let discussion: Discussion = object(self.ask(get(place.clone()))?)?;

@@ -31,7 +31,7 @@ pub(super) fn generic(given: &mut Given<'_>) -> Result<Registry, Fault> {
             None => ("Authorization".to_owned(), bearer(&token)),
         });
     }
-    Ok(Registry::Generic(generic))
+    Ok(Registry::Generic(Box::new(generic)))
 }
 
 fn mapping(raw: RawMapping, key: &str) -> Result<Mapping, Fault> {

@@ -29,7 +29,7 @@ fn hub() -> Receiver {
     generic.mapping = Some(mapping);
     let secret = Secret::new("a secret of the store's tests").unwrap();
     let verifier = Verifier::new(Scheme::github(), vec![secret], Verifier::DEFAULT_TOLERANCE).unwrap();
-    Receiver::new("hub", Registry::Generic(generic), verifier)
+    Receiver::new("hub", Registry::Generic(Box::new(generic)), verifier)
 }
 
 pub(super) fn of_hub(body: &Value) -> Delivery {

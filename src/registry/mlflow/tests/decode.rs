@@ -32,7 +32,7 @@ fn what_was_captured_is_read() {
 fn an_event_says_what_changed() {
     let event = alias("3");
     assert_eq!((&event.kind, event.change.alias.as_deref()), (&EventKind::AliasSet, Some("production")));
-    assert_eq!(event.occurred_at.map(|at| at.as_millis()), Some(1_795_410_621_017));
+    assert_eq!(event.occurred_at.map(crate::Timestamp::as_millis), Some(1_795_410_621_017));
     let tag = super::event("model_version_tag", "set", r#"{"name":"a","version":"1","key":"k","value":""}"#);
     assert_eq!(tag.change.tag.unwrap().value.as_deref(), Some(""));
     let created = super::event(
