@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use super::clock::Clock;
 use super::config::CatchUpFrom;
 use super::current::View;
-use super::effects::{Unsurveyed, live::Live};
+use super::effects::{Surveyed, Unsurveyed, live::Live};
 use super::metrics::{Metrics, Result as Became};
 use super::server::RouteOf;
 use super::store::{Aside, Bounds, Inserted, Intake, Store, StoreError};
@@ -125,7 +125,11 @@ impl CatchUp {
         let begun = self.clock.now();
         self.store.survey_begins(name.to_owned(), begun).await?;
         let is_new = self.store.is_new(name.to_owned()).await?;
-        let findings = post.effects.survey(name).await?;
+        let findings = match post.effects.survey(name).await? {
+            Surveyed::Found(findings) => findings,
+            // They come as webhooks. What failed at this very address was meant for us, at first sight, too.
+            Surveyed::Asked(made) => return Ok(Looked { seen: made, made }),
+        };
         if findings.is_cut() {
             warn!(registry = name, "there is more in the registry than the catch-up looks at");
         }

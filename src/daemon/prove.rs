@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::clock::Clock;
 use super::config::{Config, Peer};
+use super::effects::Surveyed;
 use super::effects::live::Live;
 use super::store::{Brought, Moment};
 
@@ -31,7 +32,7 @@ pub struct ProofRow {
 pub async fn prove(config: &Config, since: Timestamp, only: Option<&str>) -> Result<Vec<ProofRow>, String> {
     let effects = Live::new(config, Clock::system()).map_err(|error| error.to_string())?;
     let asked = config.registries.values().filter(|peer| only.is_none_or(|name| peer.name == name));
-    let asked: Vec<&Peer> = asked.filter(|peer| peer.url.is_some() && peer.registry.can_be_surveyed()).collect();
+    let asked: Vec<&Peer> = asked.filter(|peer| peer.url.is_some() && peer.registry.lists_what_it_has()).collect();
     if asked.is_empty() {
         let which = only.map_or("no registry".to_owned(), |name| format!("registries.{name}"));
         return Err(format!(
@@ -41,7 +42,8 @@ pub async fn prove(config: &Config, since: Timestamp, only: Option<&str>) -> Res
     let mut rows = Vec::new();
     for peer in asked {
         let surveyed = effects.survey(&peer.name).await;
-        let findings = surveyed.map_err(|unsurveyed| format!("{} was not asked: {}", peer.name, unsurveyed.reason))?;
+        let surveyed = surveyed.map_err(|unsurveyed| format!("{} was not asked: {}", peer.name, unsurveyed.reason))?;
+        let Surveyed::Found(findings) = surveyed else { continue };
         if findings.is_cut() {
             return Err(format!("{} holds more than a survey looks at, so nothing is proved", peer.name));
         }

@@ -10,6 +10,8 @@ pub enum SurveyStep {
     Send(Request),
     /// All of it.
     Found(Findings),
+    /// It was asked to post so many deliveries again that had not come through.
+    Asked(usize),
     /// Not now: begin again later. The reason names the status, never the answer's text.
     Retry(String),
     /// Never: the registry cannot be asked how things stand, or not by us.
@@ -65,8 +67,13 @@ impl Registry {
     /// The most requests that one survey takes.
     pub const LONGEST_SURVEY: usize = 200;
 
-    /// Whether it can be asked how things stand.
+    /// Whether it can be asked for what webhooks have not brought: how things stand, or to post again.
     pub fn can_be_surveyed(&self) -> bool {
+        matches!(self, Self::Mlflow(_) | Self::Verta(_))
+    }
+
+    /// Whether a survey finds every promotion and scan request that it knows of.
+    pub fn lists_what_it_has(&self) -> bool {
         matches!(self, Self::Mlflow(_))
     }
 
@@ -79,6 +86,7 @@ impl Registry {
     pub fn survey(&self, name: &str, seen: &[Exchange]) -> SurveyStep {
         match self {
             Self::Mlflow(mlflow) => mlflow.survey(name, seen),
+            Self::Verta(_) => super::verta::redeliver(name, seen),
             _ => SurveyStep::Refused("it cannot be asked how things stand".to_owned()),
         }
     }

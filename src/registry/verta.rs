@@ -6,6 +6,7 @@
 
 mod artifacts;
 mod decode;
+mod redeliver;
 mod redirect;
 mod scan;
 
@@ -15,6 +16,7 @@ use super::{ArtifactStep, Exchange, Outcome, Request, Step};
 use crate::{Event, Secret};
 
 pub(super) use decode::{parse, read};
+pub(super) use redeliver::next as redeliver;
 pub(super) use redirect::confirm;
 
 /// How a Verta registry is spoken to.

@@ -24,6 +24,7 @@ mod otel;
 mod outgoing;
 mod poison;
 mod recovery;
+mod redelivery;
 mod registry_faults;
 mod reload;
 mod senders;

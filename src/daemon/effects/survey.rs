@@ -22,9 +22,18 @@ impl Unsurveyed {
     }
 }
 
+/// What a survey came to.
+#[derive(Debug)]
+pub enum Surveyed {
+    /// How things stand.
+    Found(Findings),
+    /// So many deliveries come again.
+    Asked(usize),
+}
+
 impl Live {
-    /// How things stand in that registry now.
-    pub async fn survey(&self, registry: &str) -> Result<Findings, Unsurveyed> {
+    /// How things stand in that registry now, or what it was asked to post again.
+    pub async fn survey(&self, registry: &str) -> Result<Surveyed, Unsurveyed> {
         match self.peer(registry) {
             Some(peer) => peer.survey(registry).await,
             None => Err(Unsurveyed::because("it has no url")),
@@ -33,7 +42,7 @@ impl Live {
 }
 
 impl Peer {
-    async fn survey(&self, name: &str) -> Result<Findings, Unsurveyed> {
+    async fn survey(&self, name: &str) -> Result<Surveyed, Unsurveyed> {
         let mut seen: Vec<Exchange> = Vec::new();
         let mut retry_after = None;
         while seen.len() <= Registry::LONGEST_SURVEY {
@@ -44,7 +53,8 @@ impl Peer {
                     retry_after = answer.retry_after;
                     seen.push(answer.exchange);
                 }
-                SurveyStep::Found(findings) => return Ok(findings),
+                SurveyStep::Found(findings) => return Ok(Surveyed::Found(findings)),
+                SurveyStep::Asked(count) => return Ok(Surveyed::Asked(count)),
                 SurveyStep::Retry(reason) | SurveyStep::Refused(reason) => {
                     return Err(Unsurveyed { reason, retry_after });
                 }
