@@ -66,11 +66,14 @@ async fn a_trace_goes_the_whole_way() {
     let plugin = environment.iter().find_map(|line| line.strip_prefix("TRACEPARENT=")).expect("a trace");
     let mut spans = vec![plugin.to_owned()];
     // The outcome until it is told.
-    for _ in 0..3 {
+    while spans.len() < 4 {
         let head = heard.recv_timeout(LONG).unwrap();
+        // The catch-up asks on its own account.
+        if head.contains("/findwebhook ") {
+            continue;
+        }
         spans.extend(head.lines().find_map(|line| line.strip_prefix("traceparent: ")).map(str::to_owned));
     }
-    assert_eq!(spans.len(), 4, "{spans:?}");
     for span in &spans {
         assert!(span.starts_with(&format!("00-{TRACE_ID}-")) && span.ends_with("-01") && span.len() == 55, "{span}");
         assert!(!span.contains("00f067aa0ba902b7"), "the parent is an attempt of ours: {span}");
