@@ -7,7 +7,7 @@ mod source;
 
 use std::collections::BTreeSet;
 
-use house::{House, Source, unfinished};
+use house::{House, Source, comparisons, unfinished};
 
 /// A room, the rooms of its tree that it may know, and the crates and modules that it may not use.
 struct Room {
@@ -278,6 +278,44 @@ fn the_bytes_of_a_secret_are_taken_in_few_places() {
     house.check(House::exposures);
     for (file, why) in EXPOSED {
         assert!(house.sources.iter().any(|source| source.file == *file), "{file}, {why}: there is no such file");
+    }
+}
+
+#[test]
+fn secrets_are_compared_in_constant_time_only() {
+    let house = House::here();
+    house.check(comparisons);
+    // Whoever is on the left is compared so, and has not become something else.
+    for (file, word) in [
+        ("src/secret.rs", "ct_eq"),
+        ("src/signature/verify.rs", "ct_eq"),
+        ("src/signature/path.rs", "ct_eq"),
+        ("src/signature/key.rs", "verify_slice"),
+        ("src/signature/key.rs", "verify_strict"),
+        ("src/daemon/admin.rs", "ct_eq"),
+    ] {
+        let source =
+            house.sources.iter().find(|source| source.file == file).unwrap_or_else(|| panic!("{file} is gone"));
+        assert!(source.tokens().iter().any(|token| token.text == word), "{file} compares without {word}");
+    }
+}
+
+#[test]
+fn a_comparison_that_tells_by_its_time_is_found() {
+    let found =
+        |text: &str| comparisons(&House::of(Vec::new()), &Source { file: "src/x.rs".into(), text: text.into() });
+    for bad in [
+        "fn f() { if secret.expose() == given { g() } }",
+        "fn f() { let bytes = secret.expose(); g(); bytes != given }",
+        "fn f() { secret.expose().eq(given) }",
+        "fn f() { mac.finalize().into_bytes() == given }",
+    ] {
+        assert_eq!(found(bad).len(), 1, "{bad}");
+    }
+    for good in
+        ["fn f() { secret.expose().ct_eq(given) }", "fn f() { let n = secret.expose().len(); }", "fn f() { a == b }"]
+    {
+        assert_eq!(found(good), Vec::<String>::new(), "{good}");
     }
 }
 

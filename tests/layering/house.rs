@@ -1,5 +1,6 @@
 //! The rooms of the house, and what each file of it knows.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path as File;
 
@@ -20,7 +21,7 @@ enum Tree {
 }
 
 impl Source {
-    fn tokens(&self) -> Vec<Token> {
+    pub fn tokens(&self) -> Vec<Token> {
         tokens(&self.text)
     }
 
@@ -162,6 +163,34 @@ impl House {
             _ => Vec::new(),
         }
     }
+}
+
+/// Where bytes of a secret, or what comes out of a MAC, are compared in a way that takes longer the more of them is right.
+pub fn comparisons(_: &House, source: &Source) -> Vec<String> {
+    if source.is_test() || !source.file.starts_with("src/") {
+        return Vec::new();
+    }
+    let tokens = source.tokens();
+    let statements: Vec<&[Token]> = tokens.split(|token| [";", "{", "}"].contains(&token.text.as_str())).collect();
+    let has = |statement: &[Token], words: &[&str]| (0..statement.len()).any(|at| starts(&statement[at..], words));
+    // What a secret's bytes are called from there on.
+    let named: BTreeSet<&str> = statements
+        .iter()
+        .filter(|statement| has(statement, &[".", "expose", "("]) && starts(statement, &["let"]))
+        .map(|statement| statement[1].text.as_str())
+        .collect();
+    let is_secret = |statement: &&&[Token]| {
+        let bytes = [&[".", "expose", "("][..], &[".", "finalize", "("], &[".", "into_bytes", "("]];
+        bytes.iter().any(|words| has(statement, words)) || named.iter().any(|name| has(statement, &[*name]))
+    };
+    let compares = |statement: &&&[Token]| {
+        let ways = [&["=", "="][..], &["!", "="], &[".", "eq", "("], &[".", "ne", "("], &[".", "cmp", "("]];
+        ways.iter().any(|words| has(statement, words))
+    };
+    let faults = statements.iter().filter(is_secret).filter(compares);
+    faults
+        .map(|statement| format!("{}:{}: a secret is compared byte by byte", source.file, statement[0].line))
+        .collect()
 }
 
 /// What no file has: unfinished or unsafe code, tests that are not run, and too many lines.

@@ -21,7 +21,7 @@ impl Mask {
     pub(super) fn new(secrets: &[(String, Secret)]) -> Self {
         let mut texts: Vec<Zeroizing<Vec<u8>>> = Vec::new();
         for (_, secret) in secrets {
-            let lines = secret.expose().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+            let lines = secret.expose().split(|byte| matches!(byte, b'\n')).map(<[u8]>::trim_ascii);
             for text in lines.chain([secret.expose()]) {
                 texts.push(Zeroizing::new(text.to_vec()));
                 if let Some(quoted) = std::str::from_utf8(text).ok().and_then(|text| serde_json::to_vec(text).ok()) {
