@@ -24,6 +24,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # From where
+//!
+//! | sender | read and told by | signs by |
+//! |---|---|---|
+//! | Verta | [`registry::Verta`] | what its webhook was given; [`Scheme::github`] of ours |
+//! | MLflow | [`registry::Mlflow`] | [`Scheme::mlflow`] |
+//! | Comet | [`registry::Comet`] | [`Scheme::token`] in `Authorization` |
+//! | Databricks | [`registry::Databricks`] | [`Scheme::databricks`] |
+//! | Hugging Face | [`registry::HuggingFace`] | [`Scheme::token`] in `X-Webhook-Secret` |
+//! | Weights & Biases | [`registry::Wandb`] | [`Scheme::wandb`] |
+//! | GitHub | [`registry::GitHub`] | [`Scheme::github`] |
+//! | anybody else | [`registry::Generic`] | [`Scheme::standard_webhooks`], [`Scheme::svix`], or your own [`HmacScheme`](signature::HmacScheme) |
+//!
+//! Where a registry has no event of its own for a promotion or a scan, [`Rules`](registry::Rules) say which of its changes is one:
+//! [`Receiver::with_rules`]. Programs to begin with are in `examples/`: `receiver_actix.rs`, `receiver_axum.rs`, and
+//! `verify.rs`, which says why a saved request does not verify ([`diagnosis`]).
+//!
 //! # Features
 //!
 //! | feature | brings |

@@ -109,10 +109,11 @@ impl CatchUp {
                 }
                 (Ok((seen, made)), post.every)
             }
-            Err(Unsurveyed { reason, retry_after }) => {
+            Err(Unsurveyed { reason, retry_after, is_settled }) => {
                 self.metrics.surveyed(registry, false);
                 warn!(registry, reason, "the registry could not be asked how things stand");
-                (Err(reason), AFTER_FAILURE.min(post.every).max(retry_after.unwrap_or_default()))
+                let soon = if is_settled { post.every } else { AFTER_FAILURE.min(post.every) };
+                (Err(reason), soon.max(retry_after.unwrap_or_default()))
             }
         };
         if let Err(error) = self.store.survey_ended(name.clone(), outcome, self.clock.now()).await {

@@ -14,11 +14,13 @@ pub struct Unsurveyed {
     pub reason: String,
     /// The registry wants to be asked nothing before.
     pub retry_after: Option<Duration>,
+    /// Asked again soon, it would say the same.
+    pub is_settled: bool,
 }
 
 impl Unsurveyed {
     pub fn because(reason: &str) -> Self {
-        Self { reason: reason.to_owned(), retry_after: None }
+        Self { reason: reason.to_owned(), retry_after: None, is_settled: false }
     }
 }
 
@@ -55,9 +57,8 @@ impl Peer {
                 }
                 SurveyStep::Found(findings) => return Ok(Surveyed::Found(findings)),
                 SurveyStep::Asked(count) => return Ok(Surveyed::Asked(count)),
-                SurveyStep::Retry(reason) | SurveyStep::Refused(reason) => {
-                    return Err(Unsurveyed { reason, retry_after });
-                }
+                SurveyStep::Retry(reason) => return Err(Unsurveyed { reason, retry_after, is_settled: false }),
+                SurveyStep::Refused(reason) => return Err(Unsurveyed { reason, retry_after, is_settled: true }),
                 _ => break,
             }
         }

@@ -52,6 +52,12 @@ pub(in crate::registry) fn next(name: &str, seen: &[Exchange]) -> SurveyStep {
 /// `Err` is the step that ends it early.
 fn seek(name: &str, seen: &[Exchange]) -> Result<SurveyStep, SurveyStep> {
     let Some((listed, rest)) = seen.split_first() else { return Ok(SurveyStep::Send(post("findWebhook", &json!({})))) };
+    if listed.status == 403 {
+        return Err(SurveyStep::Refused(format!(
+            "{} was answered 403: it takes a system administrator's key to ask for what could not be delivered",
+            listed.request
+        )));
+    }
     let ours: Vec<String> = object::<Webhooks>(listed)?
         .webhooks
         .into_iter()
@@ -152,6 +158,8 @@ mod tests {
         for (status, body) in [(401, ""), (503, ""), (200, "<html>")] {
             assert!(matches!(steps(&[(status, body)]).1, SurveyStep::Retry(_)), "{status}");
         }
-        assert!(matches!(steps(&[(404, "")]).1, SurveyStep::Refused(_)));
+        for status in [403, 404] {
+            assert!(matches!(steps(&[(status, "")]).1, SurveyStep::Refused(_)), "{status}");
+        }
     }
 }
