@@ -23,6 +23,8 @@ pub(super) use version::confirm;
 
 /// Where MLflow's REST API begins.
 pub(super) const API: &str = "/api/2.0/mlflow/";
+/// A server with workspaces tells of all of them, and is asked in its own first one.
+const ELSEWHERE: &str = "it is of another workspace of MLflow's than default, which this version does not ask";
 /// The model of MLflow's test (`mlflow/webhooks/types.py`).
 const EXAMPLE: &str = "example_model";
 
@@ -52,11 +54,17 @@ impl Mlflow {
 
     #[expect(clippy::unused_self, reason = "every registry is told in the same way")]
     pub(super) fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
+        if is_elsewhere(event) {
+            return Step::Refused(ELSEWHERE.to_owned());
+        }
         tell(event, outcome, seen)
     }
 
     #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
     pub(super) fn confirm(&self, event: &Event, seen: &[Exchange]) -> Step {
+        if is_elsewhere(event) {
+            return Step::Refused(ELSEWHERE.to_owned());
+        }
         match confirm(event, seen) {
             Step::Refused(reason) if is_example(event) => {
                 Step::Refused(format!("it is the registry's own test of its webhook: {reason}"))
@@ -72,11 +80,14 @@ impl Mlflow {
 
     #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
     pub(super) fn is_doubtful(&self, event: &Event) -> bool {
-        is_example(event)
+        is_example(event) || is_elsewhere(event)
     }
 
     #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
     pub(super) fn artifacts(&self, event: &Event, seen: &[Exchange]) -> ArtifactStep {
+        if is_elsewhere(event) {
+            return ArtifactStep::Refused(ELSEWHERE.to_owned());
+        }
         artifacts::next(event, seen)
     }
 
@@ -88,6 +99,12 @@ impl Mlflow {
         };
         vec![(AUTHORIZATION.into(), value)]
     }
+}
+
+/// Whether it happened in another workspace than the one in which everything is asked here: a model of the same name is another
+/// model there.
+fn is_elsewhere(event: &Event) -> bool {
+    event.workspace.as_deref().is_some_and(|workspace| workspace != "default")
 }
 
 fn is_example(event: &Event) -> bool {

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::event::Tag;
+use crate::event::{Change, Tag};
 use crate::registry::object::Object;
 use crate::registry::other;
 use crate::registry::scalar::Scalar;
@@ -46,11 +46,16 @@ impl Envelope {
         event.workspace = self.workspace.get();
         event.model.name = data.name.get();
         event.version.name = data.version.get();
+        // A prompt has aliases and tags, too, and is no model: nothing of it may look like a change of one.
+        if matches!(event.kind, EventKind::Other(_)) {
+            return event;
+        }
         event.change.alias = data.alias.get();
         event.change.tag = data.key.get().map(|key| Tag { key, value: data.value.text() });
         event.artifact_uri = data.source.get();
         if !is_whole(&event) {
             event.kind = EventKind::Other(word);
+            event.change = Change::default();
         }
         event
     }

@@ -38,6 +38,12 @@ fn rule(raw: &RawRule, key: &str) -> Result<Rule, Fault> {
         if matches!(kind, EventKind::Test) {
             return Err(Fault::at(format!("{key}.event"), "a test starts nothing"));
         }
+        if matches!(kind, EventKind::AliasDeleted | EventKind::TagDeleted | EventKind::VersionDeleted) {
+            return Err(Fault::at(
+                format!("{key}.event"),
+                "what is gone is neither promoted nor scanned: give a route on = \"tag_deleted\" and the like",
+            ));
+        }
         rule.event = Some(kind);
     }
     rule.stage = raw.stage.as_deref().map(Stage::new);

@@ -18,6 +18,10 @@ fn a_rule_names_what_it_matches() {
     refused(&github("{}"), "registries.r.promote_on: a rule names what it matches");
     refused(&github("[{ alias = \"a\" }, { value = \"b\" }]"), "registries.r.promote_on[1].value: a value is a tag's");
     refused(&github("{ event = \"test\" }"), "registries.r.promote_on.event: a test starts nothing");
+    refused(
+        &github("{ event = \"tag_deleted\", tag = \"a\" }"),
+        "registries.r.promote_on.event: what is gone is neither",
+    );
     refused(&github("{ aliass = \"a\" }"), "registries.r.promote_on: it is neither a rule");
     let silent = Place::new().load(&registry("github", "")).unwrap();
     assert!(silent.warnings.iter().any(|line| line.contains("registries.r has no rule")), "{:?}", silent.warnings);

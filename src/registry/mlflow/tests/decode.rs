@@ -54,8 +54,9 @@ fn what_does_not_name_what_it_is_about_starts_nothing() {
         ("prompt_alias", "created", r#"{"name":"a","alias":"production","version":"1"}"#),
         ("model_version_alias", "created", r#"["a","production","1"]"#),
     ] {
-        let kind = super::event(entity, action, data).kind;
-        assert!(matches!(kind, EventKind::Other(_)), "{entity}.{action} {data}: {kind}");
+        let event = super::event(entity, action, data);
+        assert!(matches!(event.kind, EventKind::Other(_)), "{entity}.{action} {data}: {}", event.kind);
+        assert_eq!(event.change, crate::event::Change::default(), "no rule for an alias or a tag is about it");
     }
     for body in ["{}", r#"{"entity":"model_version_alias"}"#, r#"{"entity":"a","action":"b"}"#] {
         assert!(matches!(read(body).kind, EventKind::Other(_)), "{body}");

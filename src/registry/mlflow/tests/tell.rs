@@ -185,3 +185,16 @@ fn who_we_are_stands_in_authorization() {
     mlflow.login = Some(Login::Bearer(secret));
     assert_eq!(mlflow.credentials()[0].1, Secret::new("Bearer open sesame").unwrap());
 }
+
+#[test]
+fn nothing_is_asked_or_told_of_another_workspace() {
+    let mut event = alias("3");
+    event.workspace = Some("team-b".into());
+    let mlflow = Mlflow::default();
+    assert!(mlflow.is_doubtful(&event), "its scan is not begun either");
+    assert!(matches!(mlflow.confirm(&event, &[]), Step::Refused(_)));
+    assert!(matches!(mlflow.next(&event, &Outcome::Scanning, &[]), Step::Refused(_)));
+    assert!(matches!(mlflow.artifacts(&event, &[]), ArtifactStep::Refused(_)));
+    event.workspace = Some("default".into());
+    assert!(matches!(mlflow.confirm(&event, &[]), Step::Send(_)) && !mlflow.is_doubtful(&event));
+}
