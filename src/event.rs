@@ -66,6 +66,9 @@ pub struct Change {
     /// The tag that was set or deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<Tag>,
+    /// What somebody commented.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
 }
 
 /// The name of a stage. Compared without regard to case, since registries spell it `PRODUCTION`, `Production` and

@@ -48,6 +48,8 @@ pub struct Receiver {
 /// `Debug` tells the body's length and not the body, so that a payload reaches no log by accident.
 #[derive(Clone)]
 pub struct Delivery {
+    /// Its registry's bodies have neither id nor time.
+    repeats: bool,
     key: DedupeKey,
     remember: Duration,
     body: Bytes,
@@ -145,11 +147,12 @@ impl Receiver {
     /// [`EventKind::Other`](crate::EventKind::Other), not an error.
     pub fn verify_at(&self, caller: &Caller<'_>, body: Bytes, now: Timestamp) -> Result<Delivery, ReceiveError> {
         let verified = self.verifier.verify_at(caller, &body, now)?;
-        let mut event = self.rules.apply(self.registry.read(&self.name, caller, &body)?);
+        let mut event = self.rules.apply(self.registry.read(&self.name, &body)?);
         let scheme = self.verifier.scheme();
         let trace = trace(caller, scheme);
         event.raw = Some(Payload::of_checked(body.clone()));
         Ok(Delivery {
+            repeats: self.registry.repeats_itself(),
             key: dedupe_key(&verified, &event, &body),
             remember: remember(&verified, &event, self.registry.repeats_itself(), self.verifier.tolerance()),
             body,
@@ -180,6 +183,7 @@ fn found(mut event: Event, surveyed_at: Timestamp) -> Option<Delivery> {
     let body = Bytes::from(serde_json::to_vec(&event).ok()?);
     event.raw = Some(Payload::of_checked(body.clone()));
     Some(Delivery {
+        repeats: false,
         key: DedupeKey::of("catch-up", change.as_bytes()),
         remember: Duration::ZERO,
         body,
@@ -232,10 +236,13 @@ impl Delivery {
         self.surveyed_at
     }
 
-    /// Whether the same bytes may come again as another event: a token vouches for the sender, and nothing in the body tells
-    /// one event from the next.
+    /// Whether the same bytes may come again as another event: nothing in the body tells one event from the next, and a token
+    /// vouches for the sender alone, or the registry's bodies are always so.
     pub fn is_a_hint(&self) -> bool {
-        self.surveyed_at.is_none() && self.verified.id.is_none() && self.event.id.is_none() && !self.verified.body
+        self.surveyed_at.is_none()
+            && self.verified.id.is_none()
+            && self.event.id.is_none()
+            && (self.repeats || !self.verified.body)
     }
 
     /// The address that sent it.

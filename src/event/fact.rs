@@ -10,13 +10,18 @@ use super::{Change, Event};
 pub struct Fact {
     /// As [`Event::subject`] names it.
     pub subject: String,
-    /// `tag:KEY`, `alias:NAME`, `stage`, or another word of the registry's file.
+    /// `tag:KEY`, `alias:NAME`, `stage`, `comment:TEXT`, or another word of the registry's file.
     pub key: String,
     /// What it is.
     pub value: String,
 }
 
 impl Fact {
+    /// That somebody commented this.
+    pub fn of_comment(subject: impl Into<String>, text: &str) -> Self {
+        Self::new(subject, ["comment:", text].concat(), "said")
+    }
+
     /// Of that subject, that key is that value.
     pub fn new(subject: impl Into<String>, key: impl Into<String>, value: impl Into<String>) -> Self {
         Self { subject: subject.into(), key: key.into(), value: value.into() }
@@ -41,6 +46,8 @@ impl Event {
     pub fn fact(&self) -> Option<Fact> {
         let version = || self.version.id.clone().or_else(|| self.version.name.clone());
         let (key, value) = match &self.change {
+            // A comment changes nothing that stood: each is a thing of its own.
+            Change { comment: Some(comment), .. } => return Some(Fact::of_comment(self.subject(), comment)),
             Change { tag: Some(tag), .. } => (["tag:", &tag.key].concat(), tag.value.clone().unwrap_or_default()),
             Change { alias: Some(alias), .. } => (["alias:", alias].concat(), version().unwrap_or_default()),
             Change { stage_to: Some(stage), .. } => ("stage".to_owned(), stage.as_str().to_owned()),

@@ -16,9 +16,12 @@ mod tell;
 
 use std::borrow::Cow;
 
-use super::{ArtifactStep, Exchange, Outcome, Reading, Request, Step};
+use super::{Exchange, Outcome, Reading, Request, Step};
 use crate::event::Fact;
-use crate::{BodyError, Caller, Event, Secret};
+use crate::{BodyError, Event, Secret};
+
+pub(super) use artifacts::next as artifacts;
+pub(super) use details::confirm;
 
 /// Where Comet's REST API begins.
 const API: &str = "/api/rest/v2/";
@@ -70,28 +73,12 @@ impl Default for WriteBack {
 }
 
 impl Comet {
-    pub(super) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Result<Reading, BodyError> {
+    pub(super) fn read(&self, name: &str, body: &[u8]) -> Result<Reading, BodyError> {
         decode::read(self, name, body)
     }
 
     pub(super) fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
         tell::next(self, event, outcome, seen)
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn confirm(&self, event: &Event, seen: &[Exchange]) -> Step {
-        details::confirm(event, seen)
-    }
-
-    /// Always: a body says what somebody who knows the token says, and may be the same as an hour ago.
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn is_doubtful(&self, _event: &Event) -> bool {
-        true
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn artifacts(&self, event: &Event, seen: &[Exchange]) -> ArtifactStep {
-        artifacts::next(event, seen)
     }
 
     /// The key alone, without a scheme's word before it.

@@ -1,7 +1,7 @@
 //! Databricks' workspace model registry: events of versions, stages and tags in; tags, and perhaps a comment, out.
 //!
 //! Sources: Databricks' page "MLflow Model Registry Webhooks on Databricks", and the calls of its own SDK. Models of the Unity
-//! Catalog have no webhooks. The way back is MLflow's ([`mlflow`]); comments are Databricks' own.
+//! Catalog have no webhooks. The way back is MLflow's ([`mlflow`](super::mlflow)); comments are Databricks' own.
 //!
 //! A body has no id. Its time is signed with it, so that what changed is told apart by version, new state and time: a
 //! webhook for every transition and one for those to production tell of one change under one key.
@@ -12,8 +12,10 @@ mod tell;
 use std::borrow::Cow;
 
 use super::login::{AUTHORIZATION, bearer};
-use super::{ArtifactStep, Exchange, Mlflow, Outcome, Reading, Step, mlflow};
-use crate::{BodyError, Caller, Event, Secret};
+use super::{Exchange, Outcome, Step};
+use crate::{Event, Secret};
+
+pub(super) use decode::read;
 
 /// How Databricks is spoken to.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,29 +29,8 @@ pub struct Databricks {
 }
 
 impl Databricks {
-    #[expect(clippy::unused_self, reason = "every registry is read in the same way")]
-    pub(super) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Result<Reading, BodyError> {
-        decode::read(name, body)
-    }
-
     pub(super) fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
         tell::next(self, event, outcome, seen)
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn confirm(&self, event: &Event, seen: &[Exchange]) -> Step {
-        mlflow::confirm(event, seen)
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn is_doubtful(&self, _event: &Event) -> bool {
-        false
-    }
-
-    /// As MLflow's; files in DBFS or a cloud's store are places that the plugin knows how to reach, or nobody.
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn artifacts(&self, event: &Event, seen: &[Exchange]) -> ArtifactStep {
-        Mlflow::default().artifacts(event, seen)
     }
 
     pub(super) fn credentials(&self) -> Vec<(Cow<'static, str>, Secret)> {

@@ -11,7 +11,7 @@ mod template;
 use std::borrow::Cow;
 
 use super::{ArtifactStep, Exchange, Outcome, Reading, Step};
-use crate::{BodyError, Caller, Event, Secret};
+use crate::{BodyError, Event, Secret};
 
 pub use mapping::{Mapping, Pointer};
 pub use request::{Ask, Method, Tell, Words};
@@ -44,7 +44,7 @@ pub struct Generic {
 }
 
 impl Generic {
-    pub(super) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Result<Reading, BodyError> {
+    pub(super) fn read(&self, name: &str, body: &[u8]) -> Result<Reading, BodyError> {
         mapping::read(self.mapping.as_ref(), name, body).map(Reading::of)
     }
 
@@ -64,28 +64,22 @@ impl Generic {
         }
     }
 
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn is_doubtful(&self, _event: &Event) -> bool {
-        false
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn artifacts(&self, event: &Event, _seen: &[Exchange]) -> ArtifactStep {
-        let Some(uri) = &event.artifact_uri else {
-            let reason = "the event says no place of files: map artifact_uri, or set artifact = false for the plugin";
-            return ArtifactStep::Refused(reason.to_owned());
-        };
-        let name = uri.rsplit('/').next().unwrap_or_default();
-        let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_owned());
-        // What a payload names is fetched by the rules for places that the registry does not keep, never with credentials.
-        let location = super::Location::Path(uri.clone());
-        ArtifactStep::Found(vec![super::ArtifactSource::new(name, extension, location)])
-    }
-
     pub(super) fn credentials(&self) -> Vec<(Cow<'static, str>, Secret)> {
         let credentials = self.credentials.iter();
         credentials.map(|(header, value)| (header.clone().into(), value.clone())).collect()
     }
+}
+
+pub(super) fn artifacts(event: &Event) -> ArtifactStep {
+    let Some(uri) = &event.artifact_uri else {
+        let reason = "the event says no place of files: map artifact_uri, or set artifact = false for the plugin";
+        return ArtifactStep::Refused(reason.to_owned());
+    };
+    let name = uri.rsplit('/').next().unwrap_or_default();
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_owned());
+    // What a payload names is fetched by the rules for places that the registry does not keep, never with credentials.
+    let location = super::Location::Path(uri.clone());
+    ArtifactStep::Found(vec![super::ArtifactSource::new(name, extension, location)])
 }
 
 #[cfg(test)]

@@ -9,8 +9,10 @@ mod status;
 use std::borrow::Cow;
 
 use super::login::{AUTHORIZATION, bearer};
-use super::{ArtifactStep, Exchange, Outcome, Reading, Step};
-use crate::{BodyError, Caller, Event, Secret};
+use super::{ArtifactStep, Exchange, Outcome, Step};
+use crate::{Event, Secret};
+
+pub(super) use decode::read;
 
 /// How GitHub is spoken to.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,29 +31,8 @@ impl Default for GitHub {
 }
 
 impl GitHub {
-    #[expect(clippy::unused_self, reason = "every registry is read in the same way")]
-    pub(super) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Result<Reading, BodyError> {
-        decode::read(name, body).map(Reading::of)
-    }
-
     pub(super) fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
         status::next(self, event, outcome, seen)
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn confirm(&self, _event: &Event, _seen: &[Exchange]) -> Step {
-        Step::Retry("GitHub cannot be asked whether a promotion stands: set confirm = false".to_owned())
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn is_doubtful(&self, _event: &Event) -> bool {
-        false
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn artifacts(&self, _event: &Event, _seen: &[Exchange]) -> ArtifactStep {
-        let reason = "GitHub names a package or a commit and no files of a model: the plugin fetches what it scans, set artifact = false";
-        ArtifactStep::Refused(reason.to_owned())
     }
 
     pub(super) fn credentials(&self) -> Vec<(Cow<'static, str>, Secret)> {
@@ -59,6 +40,15 @@ impl GitHub {
         let headers = [(AUTHORIZATION, Ok(bearer(token))), ("X-GitHub-Api-Version", Secret::new("2022-11-28"))];
         headers.into_iter().filter_map(|(name, value)| Some((name.into(), value.ok()?))).collect()
     }
+}
+
+pub(super) fn confirm() -> Step {
+    Step::Retry("GitHub cannot be asked whether a promotion stands: set confirm = false".to_owned())
+}
+
+pub(super) fn artifacts() -> ArtifactStep {
+    let reason = "GitHub names a package or a commit and no files of a model: the plugin fetches what it scans, set artifact = false";
+    ArtifactStep::Refused(reason.to_owned())
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! time nor signature, only the secret itself: it is a hint, and what it says is asked again before anything is done.
 //!
 //! A commit is a version. A push to a branch makes one (`version_created`, with the branch for an alias), a Git tag is an
-//! alias that is set, a comment is a tag `comment` with the text for its value: so `promote_on = { event = "alias_set", alias =
-//! "production" }`, `scan_on = [{ event = "version_created", alias = "main" }, { tag = "comment", value = "/scan" }]`.
+//! alias that is set, a comment is what it says: so `promote_on = { event = "alias_set", alias =
+//! "production" }`, `scan_on = [{ event = "version_created", alias = "main" }, { comment = "/scan" }]`.
 
 mod decode;
 mod discussion;
@@ -14,10 +14,15 @@ mod revision;
 
 use std::borrow::Cow;
 
+use super::Request;
 use super::answer::segment;
 use super::login::{AUTHORIZATION, bearer};
-use super::{ArtifactStep, Exchange, Outcome, Reading, Request, Step};
-use crate::{BodyError, Caller, Event, Secret};
+use crate::{Event, Secret};
+
+pub(super) use decode::read;
+pub(super) use discussion::next;
+pub(super) use files::next as artifacts;
+pub(super) use revision::confirm;
 
 /// How the Hub is spoken to.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,32 +33,6 @@ pub struct HuggingFace {
 }
 
 impl HuggingFace {
-    #[expect(clippy::unused_self, reason = "every registry is read in the same way")]
-    pub(super) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Result<Reading, BodyError> {
-        decode::read(name, body)
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is told in the same way")]
-    pub(super) fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
-        discussion::next(event, outcome, seen)
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn confirm(&self, event: &Event, seen: &[Exchange]) -> Step {
-        revision::confirm(event, seen)
-    }
-
-    /// Always: the secret proves the sender and not the body.
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn is_doubtful(&self, _event: &Event) -> bool {
-        true
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn artifacts(&self, event: &Event, seen: &[Exchange]) -> ArtifactStep {
-        files::next(event, seen)
-    }
-
     pub(super) fn credentials(&self) -> Vec<(Cow<'static, str>, Secret)> {
         self.token.iter().map(|token| (AUTHORIZATION.into(), bearer(token))).collect()
     }

@@ -15,11 +15,13 @@ mod version;
 use std::borrow::Cow;
 
 use super::login::{AUTHORIZATION, basic, bearer};
-use super::{ArtifactStep, Exchange, Outcome, Reading, Request, Step, SurveyStep};
-use crate::{BodyError, Caller, Event, Secret};
+use super::{ArtifactStep, Exchange, Outcome, Request, Step};
+use crate::{Event, Secret};
 
+pub(super) use decode::read;
+pub(super) use survey::next as survey;
 pub(super) use tags::tell;
-pub(super) use version::confirm;
+pub(super) use version::confirm as confirm_version;
 
 /// Where MLflow's REST API begins.
 pub(super) const API: &str = "/api/2.0/mlflow/";
@@ -47,50 +49,6 @@ pub enum Login {
 }
 
 impl Mlflow {
-    #[expect(clippy::unused_self, reason = "every registry is read in the same way")]
-    pub(super) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Result<Reading, BodyError> {
-        decode::read(name, body).map(Reading::of)
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is told in the same way")]
-    pub(super) fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
-        if is_elsewhere(event) {
-            return Step::Refused(ELSEWHERE.to_owned());
-        }
-        tell(event, outcome, seen)
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn confirm(&self, event: &Event, seen: &[Exchange]) -> Step {
-        if is_elsewhere(event) {
-            return Step::Refused(ELSEWHERE.to_owned());
-        }
-        match confirm(event, seen) {
-            Step::Refused(reason) if is_example(event) => {
-                Step::Refused(format!("it is the registry's own test of its webhook: {reason}"))
-            }
-            step => step,
-        }
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn survey(&self, name: &str, seen: &[Exchange]) -> SurveyStep {
-        survey::next(name, seen)
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn is_doubtful(&self, event: &Event) -> bool {
-        is_example(event) || is_elsewhere(event)
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn artifacts(&self, event: &Event, seen: &[Exchange]) -> ArtifactStep {
-        if is_elsewhere(event) {
-            return ArtifactStep::Refused(ELSEWHERE.to_owned());
-        }
-        artifacts::next(event, seen)
-    }
-
     pub(super) fn credentials(&self) -> Vec<(Cow<'static, str>, Secret)> {
         let value = match &self.login {
             Some(Login::Basic(user, password)) => basic(user, password),
@@ -99,6 +57,36 @@ impl Mlflow {
         };
         vec![(AUTHORIZATION.into(), value)]
     }
+}
+
+pub(super) fn next(event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
+    if is_elsewhere(event) {
+        return Step::Refused(ELSEWHERE.to_owned());
+    }
+    tell(event, outcome, seen)
+}
+
+pub(super) fn confirm(event: &Event, seen: &[Exchange]) -> Step {
+    if is_elsewhere(event) {
+        return Step::Refused(ELSEWHERE.to_owned());
+    }
+    match version::confirm(event, seen) {
+        Step::Refused(reason) if is_example(event) => {
+            Step::Refused(format!("it is the registry's own test of its webhook: {reason}"))
+        }
+        step => step,
+    }
+}
+
+pub(super) fn is_doubtful(event: &Event) -> bool {
+    is_example(event) || is_elsewhere(event)
+}
+
+pub(super) fn artifacts(event: &Event, seen: &[Exchange]) -> ArtifactStep {
+    if is_elsewhere(event) {
+        return ArtifactStep::Refused(ELSEWHERE.to_owned());
+    }
+    artifacts::next(event, seen)
 }
 
 /// Whether it happened in another workspace than the one in which everything is asked here: a model of the same name is another

@@ -1,8 +1,7 @@
 //! Rules: which changes of a registry are promotions and scan requests, where it has no event of its own for them.
 
-use std::fmt::Write as _;
-
 use super::Reading;
+use super::answer::encoded;
 use crate::event::Change;
 use crate::{Event, EventKind, Stage};
 
@@ -28,6 +27,8 @@ pub struct Rule {
     pub tag: Option<String>,
     /// It has this value.
     pub value: Option<String>,
+    /// Somebody commented exactly this.
+    pub comment: Option<String>,
 }
 
 /// The rules of one registry. A rule reads what was signed, and nothing else.
@@ -53,6 +54,7 @@ impl Rule {
             && self.event.as_ref().is_none_or(|event| event == kind)
             && self.stage.as_ref().is_none_or(|stage| change.stage_to.as_ref() == Some(stage))
             && self.alias.as_ref().is_none_or(|alias| change.alias.as_ref() == Some(alias))
+            && self.comment.as_ref().is_none_or(|text| change.comment.as_ref() == Some(text))
             && self.tag.as_ref().is_none_or(|key| tag.is_some_and(|tag| tag.key == *key))
             && self.value.as_ref().is_none_or(|value| tag.is_some_and(|tag| tag.value.as_ref() == Some(value)))
     }
@@ -109,17 +111,7 @@ pub(crate) fn change_key(event: &Event) -> Option<String> {
 /// The parts at even places as they are, those between percent-encoded.
 fn put(key: &mut String, parts: &[&str]) {
     for (nth, part) in parts.iter().enumerate() {
-        if nth % 2 == 0 {
-            key.push_str(part);
-            continue;
-        }
-        for byte in part.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                key.push(char::from(byte));
-            } else {
-                let _ = write!(key, "%{byte:02X}");
-            }
-        }
+        if nth % 2 == 0 { key.push_str(part) } else { key.push_str(&encoded(part)) }
     }
 }
 

@@ -85,7 +85,7 @@ impl Registry {
     /// It ends: after [`LONGEST_SURVEY`](Self::LONGEST_SURVEY) requests it has found what it has seen by then.
     pub fn survey(&self, name: &str, seen: &[Exchange]) -> SurveyStep {
         match self {
-            Self::Mlflow(mlflow) => mlflow.survey(name, seen),
+            Self::Mlflow(_) => super::mlflow::survey(name, seen),
             Self::Verta(_) => super::verta::redeliver(name, seen),
             _ => SurveyStep::Refused("it cannot be asked how things stand".to_owned()),
         }

@@ -15,10 +15,15 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
+use super::Request;
 use super::login::{AUTHORIZATION, basic};
-use super::{ArtifactStep, Exchange, Outcome, Reading, Request, Step};
+use crate::Secret;
 use crate::event::Fact;
-use crate::{BodyError, Caller, Event, Secret};
+
+pub(super) use artifact::confirm;
+pub(super) use decode::read;
+pub(super) use files::next as artifacts;
+pub(super) use tell::next;
 
 /// The payload to type into an automation.
 pub const TEMPLATE: &str = r#"{"scanrelay":1,"event_type":"${event_type}","author":"${event_author}","alias":"${alias}","tag":"${tag}","collection":"${artifact_collection_name}","artifact_id":"${artifact_version}","artifact":"${artifact_version_string}","project":"${project_name}","entity":"${entity_name}"}"#;
@@ -32,32 +37,6 @@ pub struct Wandb {
 }
 
 impl Wandb {
-    #[expect(clippy::unused_self, reason = "every registry is read in the same way")]
-    pub(super) fn read(&self, name: &str, _caller: &Caller<'_>, body: &[u8]) -> Result<Reading, BodyError> {
-        decode::read(name, body).map(Reading::of)
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is told in the same way")]
-    pub(super) fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
-        tell::next(event, outcome, seen)
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn confirm(&self, event: &Event, seen: &[Exchange]) -> Step {
-        artifact::confirm(event, seen)
-    }
-
-    /// Always: equal bodies can be two events.
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn is_doubtful(&self, _event: &Event) -> bool {
-        true
-    }
-
-    #[expect(clippy::unused_self, reason = "every registry is asked in the same way")]
-    pub(super) fn artifacts(&self, event: &Event, seen: &[Exchange]) -> ArtifactStep {
-        files::next(event, seen)
-    }
-
     /// The user `api` with the key for a password.
     pub(super) fn credentials(&self) -> Vec<(Cow<'static, str>, Secret)> {
         self.api_key.iter().map(|key| (AUTHORIZATION.into(), basic("api", key))).collect()

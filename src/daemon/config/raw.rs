@@ -209,6 +209,7 @@ pub struct RawRule {
     pub alias: Option<String>,
     pub tag: Option<String>,
     pub value: Option<String>,
+    pub comment: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -39,7 +39,7 @@ struct Listed {
     s3_link: Scalar,
 }
 
-pub(super) fn next(event: &Event, seen: &[Exchange]) -> ArtifactStep {
+pub(in crate::registry) fn next(event: &Event, seen: &[Exchange]) -> ArtifactStep {
     let Some(place) = place(event) else { return ArtifactStep::Refused(nameless()) };
     let Some(asked) = seen.first() else {
         return ArtifactStep::Send(get(&["registry-model/item/download-instructions", &place].concat()));

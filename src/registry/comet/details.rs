@@ -80,7 +80,7 @@ impl Item {
 }
 
 /// Whether the version has the stage that the event tells of, or is there at all where it tells of none.
-pub(super) fn confirm(event: &Event, seen: &[Exchange]) -> Step {
+pub(in crate::registry) fn confirm(event: &Event, seen: &[Exchange]) -> Step {
     let Some(request) = ask(event) else { return Step::Refused(nameless()) };
     let Some(asked) = seen.first() else { return Step::Send(request) };
     let gone = event.kind == EventKind::VersionDeleted;

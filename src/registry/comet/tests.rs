@@ -19,7 +19,7 @@ use crate::{EventKind, Stage, Timestamp};
 const EXAMPLE: &str = r#"{"workspaceName":"a-team-name","registryModelName":"some-registry-model name","version":"2.3.42","stages":["someStage"]}"#;
 
 fn read(comet: &Comet, body: &str) -> Reading {
-    comet.read("comet", &Caller::new([]), body.as_bytes()).unwrap()
+    comet.read("comet", body.as_bytes()).unwrap()
 }
 
 /// As a receiver with these rules gives it.

@@ -20,6 +20,7 @@ struct Delivery {
     to_stage: Scalar,
     from_stage: Scalar,
     tags: Option<Vec<Object<TagRow>>>,
+    comment: Scalar,
 }
 
 #[derive(Default, Deserialize)]
@@ -29,7 +30,7 @@ struct TagRow {
     value: Scalar,
 }
 
-pub(super) fn read(name: &str, body: &[u8]) -> Result<Reading, BodyError> {
+pub(in crate::registry) fn read(name: &str, body: &[u8]) -> Result<Reading, BodyError> {
     let delivery = body::read::<Delivery>(body)?;
     Ok(delivery.map_or_else(|| Reading::of(other(name, "unreadable")), |delivery| delivery.into_reading(name)))
 }
@@ -49,6 +50,9 @@ impl Delivery {
             let named = word.strip_prefix("MODEL_VERSION_TRANSITIONED_TO_").map(Stage::new);
             event.change.stage_to = self.to_stage.get().map(|stage| Stage::new(&stage)).or(named);
             event.change.stage_from = self.from_stage.get().map(|stage| Stage::new(&stage));
+        }
+        if event.kind == EventKind::Comment {
+            event.change.comment = self.comment.text();
         }
         let tags = self.tags.filter(|_| event.kind == EventKind::TagSet).unwrap_or_default();
         let mut events = tags.into_iter().filter_map(|Object(row)| {

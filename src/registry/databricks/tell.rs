@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Databricks;
 use crate::Event;
+use crate::event::Fact;
 use crate::registry::answer::object;
 use crate::registry::told::line;
 use crate::registry::{Exchange, Outcome, Request, Step, mlflow};
@@ -41,6 +42,6 @@ fn comment(event: &Event, text: &str) -> Request {
         method: "POST".to_owned(),
         path: [mlflow::API, COMMENTS].concat(),
         body: Some(body.to_string()),
-        writes: Vec::new(),
+        writes: vec![Fact::of_comment(event.subject(), text)],
     }
 }

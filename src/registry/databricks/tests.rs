@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::plugin::Verdict;
-use crate::registry::{Registry, Rule, Rules};
+use crate::registry::{Reading, Registry, Rule, Rules};
 use crate::{EventKind, Stage};
 
 fn read(body: &str) -> Reading {
-    Databricks::default().read("databricks", &Caller::new([]), body.as_bytes()).unwrap()
+    Registry::Databricks(Databricks::default()).read("databricks", body.as_bytes()).unwrap()
 }
 
 fn transition(event: &str, rest: &str) -> String {
@@ -103,9 +103,27 @@ fn tags_are_written_and_the_comment_before_the_last() {
 }
 
 #[test]
+fn our_comment_is_known_when_databricks_tells_of_it() {
+    let registry = Registry::Databricks(Databricks { comment: true, ..Databricks::default() });
+    let event = read(&transition("MODEL_VERSION_CREATED", "")).event;
+    let outcome = Outcome::Scanned { verdict: Verdict::Unsafe, summary: Some("a pickle".into()), url: None, at: None };
+    let mut seen = Vec::new();
+    let written = loop {
+        let Step::Send(request) = registry.next(&event, &outcome, &seen) else { panic!("no comment was written") };
+        if request.path.ends_with("comments/create") {
+            break request.writes;
+        }
+        let answer = if seen.is_empty() { STANDING } else { "{}" };
+        seen.push(Exchange::new(request, 200, answer));
+    };
+    let echo = read(&transition("COMMENT_CREATED", r#","comment":"[scanrelay scan] unsafe: a pickle""#)).event;
+    assert_eq!(written, [echo.fact().unwrap()]);
+}
+
+#[test]
 fn a_stage_is_confirmed_at_the_version() {
     let event = read(&transition("MODEL_VERSION_TRANSITIONED_TO_PRODUCTION", "")).event;
-    let databricks = Databricks::default();
+    let databricks = Registry::Databricks(Databricks::default());
     let Step::Send(request) = databricks.confirm(&event, &[]) else { panic!("nothing is asked") };
     let confirmed = |body: String| databricks.confirm(&event, &[Exchange::new(request.clone(), 200, body)]);
     assert_eq!(confirmed(STANDING.to_owned()), Step::Done);

@@ -127,6 +127,7 @@ impl Mapping {
             stage_to: stage(&self.stage),
             alias: text(&self.alias),
             tag: text(&self.tag).map(|key| Tag { key, value: text(&self.tag_value) }),
+            comment: None,
         };
         (event.build.id, event.build.image) = (text(&self.build), text(&self.image));
         event.artifact_uri = text(&self.artifact_uri);

@@ -23,7 +23,7 @@ fn mapped() -> Generic {
 }
 
 fn read(generic: &Generic, body: &str) -> Event {
-    generic.read("other", &Caller::new([]), body.as_bytes()).unwrap().event
+    generic.read("other", body.as_bytes()).unwrap().event
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_body_means_what_the_mapping_says() {
     let tag = event.change.tag.as_ref().unwrap();
     assert_eq!((tag.key.as_str(), tag.value.as_deref()), ("approved", Some("true")));
     assert_eq!(event.occurred_at.map(crate::Timestamp::as_millis), Some(1_669_852_800_000));
-    let ArtifactStep::Found(found) = mapped().artifacts(&event, &[]) else { panic!("no files") };
+    let ArtifactStep::Found(found) = super::artifacts(&event) else { panic!("no files") };
     assert_eq!((found[0].name.as_str(), found[0].extension.as_deref()), ("x.pkl", Some("pkl")));
 }
 

@@ -87,7 +87,7 @@ struct Account {
     login: Scalar,
 }
 
-pub(super) fn read(name: &str, body: &[u8]) -> Result<Event, BodyError> {
+pub(in crate::registry) fn read(name: &str, body: &[u8]) -> Result<Event, BodyError> {
     let delivery = body::read::<Delivery>(body)?;
     Ok(delivery.map_or_else(|| other(name, "unreadable"), |delivery| delivery.into_event(name)))
 }

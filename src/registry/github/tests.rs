@@ -8,7 +8,7 @@ use crate::{EventKind, Stage};
 const SHA: &str = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
 
 fn read(body: &str) -> Event {
-    GitHub::default().read("github", &Caller::new([]), body.as_bytes()).unwrap().event
+    Registry::GitHub(GitHub::default()).read("github", body.as_bytes()).unwrap().event
 }
 
 fn dispatch(action: &str, payload: &str) -> Event {

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::event::Tag;
 use crate::registry::object::Object;
+use crate::registry::rule::change_key;
 use crate::registry::scalar::Scalar;
 use crate::registry::{Reading, other};
 use crate::{BodyError, Event, EventKind, body};
@@ -56,7 +56,7 @@ struct Comment {
     author: Option<Object<Account>>,
 }
 
-pub(super) fn read(name: &str, body: &[u8]) -> Result<Reading, BodyError> {
+pub(in crate::registry) fn read(name: &str, body: &[u8]) -> Result<Reading, BodyError> {
     let delivery = body::read::<Delivery>(body)?;
     Ok(delivery.map_or_else(|| Reading::of(other(name, "unreadable")), |delivery| delivery.into_reading(name)))
 }
@@ -85,7 +85,7 @@ impl Delivery {
         }
         if let (true, "create", Some(Object(comment))) = (within("discussion.comment"), action.as_str(), self.comment) {
             event.kind = EventKind::Comment;
-            event.change.tag = Some(Tag { key: "comment".into(), value: comment.content.text() });
+            event.change.comment = comment.content.text();
             event.actor = comment.author.and_then(|Object(author)| author.id.get());
             event.version.id = repository.head_sha.get().filter(|sha| is_sha(sha));
         }
@@ -105,9 +105,13 @@ fn moved(event: &Event, reference: Reference) -> Option<Event> {
         // A branch that is gone, and the references of pull requests.
         _ => return None,
     };
-    event.kind = kind;
     event.change.alias = Some(alias.to_owned());
     event.version.id = sha;
+    // A branch points to a commit as a tag does: what counts as changed is where it points.
+    event.kind = EventKind::AliasSet;
+    let word = if kind == EventKind::VersionCreated { "branch" } else { "alias" };
+    event.change_key = change_key(&event).map(|key| key.replacen("alias", word, 1));
+    event.kind = kind;
     Some(event)
 }
 

@@ -72,7 +72,7 @@ struct Commented {
     _new_message: serde_json::Value,
 }
 
-pub(super) fn next(event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
+pub(in crate::registry) fn next(event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
     // A word on the way would be a comment for nothing.
     let Some(line) = line(outcome) else { return Step::Done };
     let Some(repository) = repository(event) else { return Step::Refused(nameless()) };
@@ -137,7 +137,7 @@ impl<'a> Telling<'a> {
     fn echo(&self, text: &str) -> Vec<Fact> {
         let mut echo = Event::new(crate::EventKind::Comment, self.event.registry.as_str());
         echo.model = self.event.model.clone();
-        vec![Fact::new(echo.subject(), "tag:comment", text)]
+        vec![Fact::of_comment(echo.subject(), text)]
     }
 
     /// The answer to the next request, or the request.

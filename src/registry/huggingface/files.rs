@@ -20,7 +20,7 @@ struct Sibling {
     rfilename: String,
 }
 
-pub(super) fn next(event: &Event, seen: &[Exchange]) -> ArtifactStep {
+pub(in crate::registry) fn next(event: &Event, seen: &[Exchange]) -> ArtifactStep {
     seek(event, seen).unwrap_or_else(|step| step)
 }
 

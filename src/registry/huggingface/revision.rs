@@ -19,7 +19,7 @@ pub(super) fn ask(repository: &str, reference: Option<&str>) -> Request {
 }
 
 /// Whether the branch or the tag is still at the commit, or the repository still there.
-pub(super) fn confirm(event: &Event, seen: &[Exchange]) -> Step {
+pub(in crate::registry) fn confirm(event: &Event, seen: &[Exchange]) -> Step {
     let Some(repository) = repository(event) else { return Step::Refused(nameless()) };
     let reference = event.change.alias.as_deref();
     let Some(asked) = seen.first() else { return Step::Send(ask(&repository, reference)) };

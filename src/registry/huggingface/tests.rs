@@ -3,12 +3,12 @@
 use super::*;
 use crate::EventKind;
 use crate::plugin::Verdict;
-use crate::registry::{Location, Registry, Rule, Rules};
+use crate::registry::{ArtifactStep, Exchange, Location, Outcome, Reading, Registry, Rule, Rules, Step};
 
 const SHA: &str = "575db8b7a51b6f85eb06eee540738584589f131c";
 
 fn read(body: &str) -> Reading {
-    HuggingFace::default().read("hub", &Caller::new([]), body.as_bytes()).unwrap()
+    Registry::HuggingFace(HuggingFace::default()).read("hub", body.as_bytes()).unwrap()
 }
 
 fn delivery(scope: &str, action: &str, rest: &str) -> Reading {
@@ -71,11 +71,11 @@ fn a_rule_finds_its_reference_among_several() {
 }
 
 #[test]
-fn a_comment_is_a_tag_for_rules() {
+fn a_comment_is_what_it_says() {
     let rest = r#""discussion":{"id":"1","num":1,"title":"x"},"comment":{"id":"2","content":"/scan","author":{"id":"61d2"},"hidden":false},"#;
     let event = delivery("discussion.comment", "create", rest).event;
     assert_eq!((&event.kind, event.actor.as_deref()), (&EventKind::Comment, Some("61d2")));
-    assert_eq!(event.change.tag.unwrap().value.as_deref(), Some("/scan"));
+    assert_eq!(event.change.comment.as_deref(), Some("/scan"));
     for (scope, action) in
         [("discussion", "create"), ("discussion.comment", "update"), ("repo", "move"), ("repo.config", "update")]
     {
@@ -88,14 +88,18 @@ fn a_comment_is_a_tag_for_rules() {
 }
 
 fn confirmed(event: &Event, status: u16, body: &str) -> Step {
-    let Step::Send(request) = HuggingFace::default().confirm(event, &[]) else { panic!("nothing is asked") };
-    HuggingFace::default().confirm(event, &[Exchange::new(request, status, body.to_owned())])
+    let Step::Send(request) = Registry::HuggingFace(HuggingFace::default()).confirm(event, &[]) else {
+        panic!("nothing is asked")
+    };
+    Registry::HuggingFace(HuggingFace::default()).confirm(event, &[Exchange::new(request, status, body.to_owned())])
 }
 
 #[test]
 fn a_reference_is_confirmed_by_its_commit() {
     let event = pushed("refs/tags/v1/x", &format!("\"{SHA}\""));
-    let Step::Send(request) = HuggingFace::default().confirm(&event, &[]) else { panic!("nothing is asked") };
+    let Step::Send(request) = Registry::HuggingFace(HuggingFace::default()).confirm(&event, &[]) else {
+        panic!("nothing is asked")
+    };
     assert_eq!(request.to_string(), "GET /api/models/some-user/some-repo/revision/v1%2Fx");
     assert_eq!(confirmed(&event, 200, &format!(r#"{{"sha":"{SHA}"}}"#)), Step::Done);
     assert!(matches!(confirmed(&event, 200, r#"{"sha":"ab"}"#), Step::Refused(_)));
@@ -108,11 +112,13 @@ fn a_reference_is_confirmed_by_its_commit() {
 #[test]
 fn the_files_of_the_commit_that_was_listed_are_fetched() {
     let event = pushed("refs/heads/main", &format!("\"{SHA}\""));
-    let ArtifactStep::Send(request) = HuggingFace::default().artifacts(&event, &[]) else { panic!("nothing is asked") };
+    let ArtifactStep::Send(request) = Registry::HuggingFace(HuggingFace::default()).artifacts(&event, &[]) else {
+        panic!("nothing is asked")
+    };
     assert_eq!(request.to_string(), format!("GET /api/models/some-user/some-repo/revision/{SHA}"));
     let found = |siblings: &str| {
         let body = format!(r#"{{"sha":"{SHA}","siblings":{siblings}}}"#);
-        HuggingFace::default().artifacts(&event, &[Exchange::new(request.clone(), 200, body)])
+        Registry::HuggingFace(HuggingFace::default()).artifacts(&event, &[Exchange::new(request.clone(), 200, body)])
     };
     let ArtifactStep::Found(files) = found(r#"[{"rfilename":"a b/model.pkl"}]"#) else { panic!("nothing is found") };
     assert_eq!(files[0].location, Location::Own(format!("/some-user/some-repo/resolve/{SHA}/a%20b/model.pkl")));
@@ -162,7 +168,7 @@ fn our_comment_is_known_when_the_hub_tells_of_it() {
     let event = pushed("refs/heads/main", &format!("\"{SHA}\""));
     let outcome = Outcome::Scanned { verdict: Verdict::Safe, summary: None, url: None, at: None };
     let answered = |body: &str, seen: &[Exchange]| {
-        let Step::Send(request) = HuggingFace::default().next(&event, &outcome, seen) else {
+        let Step::Send(request) = Registry::HuggingFace(HuggingFace::default()).next(&event, &outcome, seen) else {
             panic!("nothing is sent")
         };
         Exchange::new(request, 200, body.to_owned())
@@ -170,12 +176,37 @@ fn our_comment_is_known_when_the_hub_tells_of_it() {
     let list = r#"{"discussions":[{"num":7,"title":"scanrelay: scans and promotions"}],"count":1,"start":0}"#;
     let mut seen = vec![answered(list, &[])];
     seen.push(answered(r#"{"events":[]}"#, &seen));
-    let Step::Send(request) = HuggingFace::default().next(&event, &outcome, &seen) else {
+    let Step::Send(request) = Registry::HuggingFace(HuggingFace::default()).next(&event, &outcome, &seen) else {
         panic!("nothing is written")
     };
-    let text = serde_json::json!(request.writes[0].value);
+    let body: serde_json::Value = serde_json::from_str(request.body.as_deref().unwrap()).unwrap();
+    let text = &body["comment"];
     let echo = read(&format!(
         r#"{{"event":{{"action":"create","scope":"discussion.comment"}},"repo":{{"type":"model","name":"some-user/some-repo","id":"6366c000"}},"comment":{{"content":{text}}}}}"#
     ));
     assert_eq!(request.writes, [echo.event.fact().unwrap()]);
+}
+
+#[test]
+fn a_branch_that_comes_back_is_another_change_and_a_tag_of_its_name_another_thing() {
+    let other = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
+    let key = |reference: &str, sha: &str| pushed(reference, &format!("\"{sha}\"")).change_key.unwrap();
+    assert_eq!(key("refs/heads/main", SHA), format!("branch:6366c000/main={SHA}"));
+    assert_eq!(key("refs/tags/main", SHA), format!("alias:6366c000/main={SHA}"));
+    assert_ne!(key("refs/heads/main", SHA), key("refs/heads/main", other));
+}
+
+#[test]
+fn what_people_comment_is_not_what_we_did() {
+    let comment = |text: &str| {
+        let body = serde_json::json!({
+            "event": { "action": "create", "scope": "discussion.comment" },
+            "repo": { "type": "model", "name": "some-user/some-repo", "id": "6366c000" },
+            "comment": { "content": text },
+        });
+        read(&body.to_string()).event.fact().unwrap()
+    };
+    let (ours, theirs) = (comment("[scanrelay scan] safe"), comment("/scan"));
+    assert_ne!(ours.key, theirs.key, "a comment is no other value of ours");
+    assert!(!theirs.key.starts_with("tag:"));
 }

@@ -29,7 +29,7 @@ struct Data {
     source: Scalar,
 }
 
-pub(super) fn read(name: &str, body: &[u8]) -> Result<Event, BodyError> {
+pub(in crate::registry) fn read(name: &str, body: &[u8]) -> Result<Event, BodyError> {
     let envelope = body::read::<Envelope>(body)?;
     Ok(envelope.map_or_else(|| other(name, "unreadable"), |envelope| envelope.into_event(name)))
 }

@@ -56,7 +56,7 @@ struct Version {
 }
 
 /// Models first, then versions: an alias that was set in between is found the next time.
-pub(super) fn next(name: &str, seen: &[Exchange]) -> SurveyStep {
+pub(in crate::registry) fn next(name: &str, seen: &[Exchange]) -> SurveyStep {
     let mut found = Vec::new();
     let mut next = page(MODELS, None);
     let mut tokens = HashSet::new();

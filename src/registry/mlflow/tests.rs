@@ -10,7 +10,7 @@ use crate::registry::Registry;
 use crate::{EventKind, Stage};
 
 fn read(body: &str) -> Event {
-    Mlflow::default().read("mlflow", &Caller::new([]), body.as_bytes()).unwrap().event
+    Registry::Mlflow(Mlflow::default()).read("mlflow", body.as_bytes()).unwrap().event
 }
 
 fn event(entity: &str, action: &str, data: &str) -> Event {

@@ -19,7 +19,7 @@ fn read(body: &[u8]) -> Event {
     let (registry, caller) = (Registry::Verta(registry()), Caller::new([]));
     let event = registry.parse("verta", &caller, body).expect("a body that begins an object");
     // Where nothing is wrong with the body, it is read to the same in the pass that checks it.
-    if let Ok(mut checked) = registry.read("verta", &caller, body) {
+    if let Ok(mut checked) = registry.read("verta", body) {
         checked.event.raw.clone_from(&event.raw);
         assert_eq!(checked.event, event, "{}", String::from_utf8_lossy(body));
     }

@@ -81,7 +81,7 @@ pub(super) fn read(exchange: &Exchange) -> Result<Option<Artifact>, Step> {
 }
 
 /// Whether the artifact still has the alias or the tag, or is still there.
-pub(super) fn confirm(event: &Event, seen: &[Exchange]) -> Step {
+pub(in crate::registry) fn confirm(event: &Event, seen: &[Exchange]) -> Step {
     let Some(request) = ask(event) else { return Step::Refused(nameless()) };
     let Some(asked) = seen.first() else { return Step::Send(request) };
     let artifact = match read(asked) {

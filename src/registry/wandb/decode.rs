@@ -38,7 +38,10 @@ struct Facts {
     entity: Scalar,
 }
 
-pub(super) fn read(name: &str, body: &[u8]) -> Result<Event, BodyError> {
+/// The value of a tag that is there.
+pub(super) const SET: &str = "set";
+
+pub(in crate::registry) fn read(name: &str, body: &[u8]) -> Result<Event, BodyError> {
     let delivery = body::read::<Delivery>(body)?;
     Ok(delivery.map_or_else(|| other(name, "unreadable"), |delivery| delivery.into_event(name)))
 }
@@ -68,8 +71,9 @@ impl Delivery {
                 || is_about(&EventKind::TagSet, tag.is_some())
                 || is_about(&EventKind::TagDeleted, tag.is_some()));
         event.change.alias = alias;
-        // A tag of W&B's is a name and has no value.
-        event.change.tag = tag.map(|key| Tag { key, value: None });
+        // A tag of W&B's is a name: it is set, or it is gone.
+        let value = (event.kind == EventKind::TagSet).then(|| SET.to_owned());
+        event.change.tag = tag.map(|key| Tag { key, value });
         if !whole {
             event.kind = EventKind::Other(word);
         }

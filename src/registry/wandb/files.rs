@@ -48,7 +48,7 @@ struct Node {
     direct_url: Option<String>,
 }
 
-pub(super) fn next(event: &Event, seen: &[Exchange]) -> ArtifactStep {
+pub(in crate::registry) fn next(event: &Event, seen: &[Exchange]) -> ArtifactStep {
     seek(event, seen).unwrap_or_else(|step| step)
 }
 

@@ -10,6 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use super::artifact::{self, Artifact, answered};
+use super::decode::SET;
 use super::graphql;
 use crate::Event;
 use crate::event::Fact;
@@ -35,7 +36,7 @@ struct Updated {
     _artifact: Value,
 }
 
-pub(super) fn next(event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
+pub(in crate::registry) fn next(event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
     let (Some(id), Some(request)) = (&event.version.id, artifact::ask(event)) else {
         return Step::Refused(artifact::nameless());
     };
@@ -48,15 +49,20 @@ pub(super) fn next(event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step 
         };
     }
     match artifact::read(asked) {
-        Ok(Some(standing)) => change(event, id, outcome, &standing).map_or(Step::Done, Step::Send),
+        Ok(Some(standing)) => match keys(standing.metadata.as_deref().unwrap_or_default()) {
+            Some(keys) => change(event, id, outcome, &standing, keys).map_or(Step::Done, Step::Send),
+            // Writing ours would take away what others have there.
+            None => {
+                Step::Refused("the artifact's metadata is no JSON object, and nothing can be added to it".to_owned())
+            }
+        },
         Ok(None) => Step::Refused("W&B does not know the artifact".to_owned()),
         Err(step) => step,
     }
 }
 
 /// `None`: it stands.
-fn change(event: &Event, id: &str, outcome: &Outcome, standing: &Artifact) -> Option<Request> {
-    let mut keys = keys(standing.metadata.as_deref().unwrap_or_default());
+fn change(event: &Event, id: &str, outcome: &Outcome, standing: &Artifact, mut keys: Keys) -> Option<Request> {
     let mut differs = false;
     for (key, value) in said(outcome) {
         let old = keys.get(key).and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
@@ -92,11 +98,16 @@ fn change(event: &Event, id: &str, outcome: &Outcome, standing: &Artifact) -> Op
             input[field] = Value::from(named(tags));
         }
     }
-    let writes = add.iter().chain(&delete).map(|tag| Fact::new(event.subject(), format!("tag:{tag}"), ""));
+    let fact = |tag: &&str, value: &str| Fact::new(event.subject(), format!("tag:{tag}"), value);
+    let set = add.iter().map(|tag| fact(tag, SET));
+    let writes = set.chain(delete.iter().map(|tag| fact(tag, "")));
     Some(graphql(MUTATION, &json!({ "input": input }), writes.collect()))
 }
 
 /// Each key with its value as it is written: a number of any size stays digit by digit.
-fn keys(metadata: &str) -> BTreeMap<String, Box<RawValue>> {
-    serde_json::from_str(metadata).unwrap_or_default()
+type Keys = BTreeMap<String, Box<RawValue>>;
+
+/// `None`: it is something else than keys and values, or nothing at all.
+fn keys(metadata: &str) -> Option<Keys> {
+    if ["", "null"].contains(&metadata.trim()) { Some(Keys::new()) } else { serde_json::from_str(metadata).ok() }
 }

@@ -1,14 +1,14 @@
 //! W&B as tables.
 
 use super::*;
-use crate::EventKind;
 use crate::plugin::Verdict;
-use crate::registry::Registry;
+use crate::registry::{ArtifactStep, Exchange, Outcome, Registry, Step};
+use crate::{Event, EventKind};
 
 const ID: &str = "QXJ0aWZhY3Q6NTE3ODg5ODg3";
 
 fn read(body: &str) -> Event {
-    Wandb::default().read("wandb", &Caller::new([]), body.as_bytes()).unwrap().event
+    Registry::Wandb(Wandb::default()).read("wandb", body.as_bytes()).unwrap().event
 }
 
 /// Our template, with these values for its variables.
@@ -70,8 +70,8 @@ fn answer(artifact: &str) -> String {
 }
 
 fn confirmed(event: &Event, status: u16, body: &str) -> Step {
-    let Step::Send(request) = Wandb::default().confirm(event, &[]) else { panic!("nothing is asked") };
-    Wandb::default().confirm(event, &[Exchange::new(request, status, body.to_owned())])
+    let Step::Send(request) = Registry::Wandb(Wandb::default()).confirm(event, &[]) else { panic!("nothing is asked") };
+    Registry::Wandb(Wandb::default()).confirm(event, &[Exchange::new(request, status, body.to_owned())])
 }
 
 #[test]
@@ -135,9 +135,11 @@ fn an_error_takes_the_tag_of_safe_away_and_gives_none() {
 #[test]
 fn our_tag_is_known_when_w_and_b_tells_of_it() {
     let safe = Outcome::Scanned { verdict: Verdict::Safe, summary: None, url: None, at: None };
-    let Step::Send(request) = Wandb::default().next(&alias_set(), &safe, &[]) else { panic!("nothing is asked") };
+    let Step::Send(request) = Registry::Wandb(Wandb::default()).next(&alias_set(), &safe, &[]) else {
+        panic!("nothing is asked")
+    };
     let standing = Exchange::new(request, 200, answer(&format!(r#"{{"id":"{ID}","metadata":"{{}}"}}"#)));
-    let Step::Send(request) = Wandb::default().next(&alias_set(), &safe, &[standing]) else {
+    let Step::Send(request) = Registry::Wandb(Wandb::default()).next(&alias_set(), &safe, &[standing]) else {
         panic!("nothing is written")
     };
     let echo = automation(&[
@@ -160,12 +162,12 @@ fn files_are_listed_page_by_page() {
     let sought = |answers: &[String]| {
         let mut seen = Vec::new();
         for body in answers {
-            let ArtifactStep::Send(request) = Wandb::default().artifacts(&alias_set(), &seen) else {
+            let ArtifactStep::Send(request) = Registry::Wandb(Wandb::default()).artifacts(&alias_set(), &seen) else {
                 panic!("it ended")
             };
             seen.push(Exchange::new(request, 200, body.clone()));
         }
-        Wandb::default().artifacts(&alias_set(), &seen)
+        Registry::Wandb(Wandb::default()).artifacts(&alias_set(), &seen)
     };
     let ArtifactStep::Found(files) = sought(&[page("a/model.pkl", "\"c1\""), page("b.txt", "null")]) else {
         panic!("nothing is found")
@@ -173,4 +175,39 @@ fn files_are_listed_page_by_page() {
     assert_eq!((files.len(), files[0].extension.as_deref(), files[1].name.as_str()), (2, Some("pkl"), "b.txt"));
     assert!(matches!(sought(&[page("a", "\"c1\""), page("b", "\"c1\"")]), ArtifactStep::Retry(_)));
     assert!(matches!(sought(&[answer("null")]), ArtifactStep::Refused(_)));
+}
+
+#[test]
+fn a_tag_that_is_gone_is_not_one_that_is_set() {
+    let tagged = |word: &str| {
+        automation(&[
+            ("event_type", word),
+            ("tag", "scanrelay-safe"),
+            ("artifact_collection_name", "fraud"),
+            ("artifact_version", ID),
+        ])
+    };
+    let (set, gone) = (tagged("ADD_ARTIFACT_TAG"), tagged("REMOVE_ARTIFACT_TAG"));
+    assert_ne!(set.fact(), gone.fact());
+    assert_ne!(crate::registry::rule::change_key(&set), crate::registry::rule::change_key(&gone));
+    // Whoever forges what we have taken away is found out: what we wrote is that it is gone.
+    let error = Outcome::Scanned { verdict: Verdict::Error, summary: None, url: None, at: None };
+    let registry = Registry::Wandb(Wandb::default());
+    let Step::Send(request) = registry.next(&set, &error, &[]) else { panic!("nothing is asked") };
+    let standing = answer(&format!(r#"{{"id":"{ID}","tags":[{{"name":"scanrelay-safe"}}]}}"#));
+    let Step::Send(request) = registry.next(&set, &error, &[Exchange::new(request, 200, standing)]) else {
+        panic!("nothing is written")
+    };
+    let written = &request.writes[0];
+    assert_eq!((written.key.as_str(), written.value.as_str()), ("tag:scanrelay-safe", ""));
+    assert_ne!(set.fact().unwrap().value, "");
+}
+
+#[test]
+fn metadata_that_is_no_object_is_left_alone() {
+    let safe = Outcome::Scanned { verdict: Verdict::Safe, summary: None, url: None, at: None };
+    for metadata in [r#""[1,2]""#, r#""{broken""#, r#""7""#] {
+        let standing = answer(&format!(r#"{{"id":"{ID}","metadata":{metadata}}}"#));
+        assert!(told(&safe, &[&standing])[1].starts_with("Refused"), "{metadata}");
+    }
 }

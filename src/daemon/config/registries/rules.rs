@@ -50,6 +50,7 @@ fn rule(raw: &RawRule, key: &str) -> Result<Rule, Fault> {
     rule.alias.clone_from(&raw.alias);
     rule.tag.clone_from(&raw.tag);
     rule.value.clone_from(&raw.value);
+    rule.comment.clone_from(&raw.comment);
     if rule.value.is_some() && rule.tag.is_none() {
         return Err(Fault::at(format!("{key}.value"), "a value is a tag's: add tag = \"KEY\""));
     }

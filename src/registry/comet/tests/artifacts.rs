@@ -1,13 +1,15 @@
 use super::*;
-use crate::registry::{ArtifactSource, Location};
+use crate::registry::{ArtifactSource, ArtifactStep, Location};
 
 fn found(answer: &str) -> ArtifactStep {
     let event = event(r#"{"workspaceName":"acme","modelName":"fraud","version":"1","stages":["Production"]}"#);
-    let ArtifactStep::Send(request) = Comet::default().artifacts(&event, &[]) else { panic!("nothing is asked") };
+    let ArtifactStep::Send(request) = Registry::Comet(Comet::default()).artifacts(&event, &[]) else {
+        panic!("nothing is asked")
+    };
     let asked =
         "GET /api/rest/v2/registry-model/item/download-instructions?workspaceName=acme&modelName=fraud&version=1";
     assert_eq!(request.to_string(), asked);
-    Comet::default().artifacts(&event, &[Exchange::new(request, 200, answer.to_owned())])
+    Registry::Comet(Comet::default()).artifacts(&event, &[Exchange::new(request, 200, answer.to_owned())])
 }
 
 /// Name, extension and place of the one file.

@@ -3,7 +3,7 @@ use super::*;
 /// What comes of asking whether the event of that body stands, when that is the answer.
 fn check(body: &str, status: u16, answer: &str, expected: &str) {
     let event = event(body);
-    let comet = Comet::default();
+    let comet = Registry::Comet(Comet::default());
     let Step::Send(request) = comet.confirm(&event, &[]) else { panic!("nothing is asked") };
     let seen = [Exchange::new(request, status, answer.to_owned())];
     assert_eq!(line(&comet.confirm(&event, &seen)), expected, "{status} {answer}");
@@ -14,12 +14,13 @@ const ASKED: &str = "GET /api/rest/v2/registry-model/item/details?workspaceName=
 
 #[test]
 fn the_names_are_encoded() {
-    let asked = Comet::default()
+    let asked = Registry::Comet(Comet::default())
         .confirm(&event(r#"{"workspaceName":"a&b","modelName":"c d/é","version":"1=2","stages":[]}"#), &[]);
     let expected =
         "GET /api/rest/v2/registry-model/item/details?workspaceName=a%26b&modelName=c%20d%2F%C3%A9&version=1%3D2";
     assert_eq!(line(&asked), expected);
-    let nameless = Comet::default().confirm(&event(r#"{"modelName":"c","version":"1","stages":["Production"]}"#), &[]);
+    let nameless = Registry::Comet(Comet::default())
+        .confirm(&event(r#"{"modelName":"c","version":"1","stages":["Production"]}"#), &[]);
     assert_eq!(line(&nameless), "refused: the event does not name workspace, model and version");
 }
 

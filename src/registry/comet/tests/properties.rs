@@ -5,6 +5,7 @@ use proptest::sample::select;
 use serde_json::Value;
 
 use super::*;
+use crate::registry::ArtifactStep;
 
 /// JSON made of the words that are known here, and of others.
 fn any_json() -> impl Strategy<Value = Value> {
@@ -109,7 +110,7 @@ proptest! {
         }
         prop_assert!(seen.len() <= 9);
         for answer in [0, 1] {
-            let step = comet.artifacts(&event, &seen[..seen.len().min(answer)]);
+            let step = super::super::artifacts(&event, &seen[..seen.len().min(answer)]);
             prop_assert!(answer == 0 || seen.is_empty() || !matches!(step, ArtifactStep::Send(_)));
         }
     }

@@ -6,7 +6,7 @@ use crate::registry::{ArtifactSource, Location};
 fn sought(answers: &[&str]) -> (Vec<String>, ArtifactStep) {
     let (mut seen, mut lines) = (Vec::new(), Vec::new());
     for body in answers {
-        match Mlflow::default().artifacts(&alias("3"), &seen) {
+        match Registry::Mlflow(Mlflow::default()).artifacts(&alias("3"), &seen) {
             ArtifactStep::Send(request) => {
                 lines.push(request.to_string());
                 seen.push(Exchange::new(request, 200, (*body).to_owned()));
@@ -14,7 +14,7 @@ fn sought(answers: &[&str]) -> (Vec<String>, ArtifactStep) {
             step => panic!("{step:?} after {lines:?}"),
         }
     }
-    (lines, Mlflow::default().artifacts(&alias("3"), &seen))
+    (lines, Registry::Mlflow(Mlflow::default()).artifacts(&alias("3"), &seen))
 }
 
 fn uri(uri: &str) -> String {

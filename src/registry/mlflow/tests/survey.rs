@@ -1,7 +1,7 @@
 //! How things stand, page by page, in the words of the webhooks.
 
 use super::*;
-use crate::registry::{Findings, Rule, Rules, SurveyStep};
+use crate::registry::{Findings, Reading, Rule, Rules, SurveyStep};
 use crate::{Receiver, Scheme, Timestamp, Verifier};
 
 /// What is asked when each request is answered in turn, and what comes of it.

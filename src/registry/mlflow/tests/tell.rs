@@ -84,7 +84,7 @@ fn each_write_says_what_is_so_afterwards_in_the_words_of_the_echo() {
         200,
         NONE,
     )];
-    let Step::Send(request) = Mlflow::default().next(&alias("3"), &Outcome::Scanning, &seen) else {
+    let Step::Send(request) = Registry::Mlflow(Mlflow::default()).next(&alias("3"), &Outcome::Scanning, &seen) else {
         panic!("nothing is written")
     };
     let echo = event(
@@ -119,12 +119,12 @@ fn an_answer_that_is_none_of_mlflow_s_is_no_end() {
 }
 
 fn confirmed(event: &Event, status: u16, body: &str) -> String {
-    steps(|seen| Mlflow::default().confirm(event, seen), &[(status, body)]).pop().unwrap()
+    steps(|seen| Registry::Mlflow(Mlflow::default()).confirm(event, seen), &[(status, body)]).pop().unwrap()
 }
 
 #[test]
 fn an_alias_is_confirmed_by_where_it_points() {
-    let asked = steps(|seen| Mlflow::default().confirm(&alias("3"), seen), &[]);
+    let asked = steps(|seen| Registry::Mlflow(Mlflow::default()).confirm(&alias("3"), seen), &[]);
     assert_eq!(asked, ["GET /api/2.0/mlflow/registered-models/alias?name=fraud%2F%C3%A9&alias=production"]);
     let none =
         r#"{"error_code": "INVALID_PARAMETER_VALUE", "message": "Registered model alias production not found."}"#;
@@ -190,7 +190,7 @@ fn who_we_are_stands_in_authorization() {
 fn nothing_is_asked_or_told_of_another_workspace() {
     let mut event = alias("3");
     event.workspace = Some("team-b".into());
-    let mlflow = Mlflow::default();
+    let mlflow = Registry::Mlflow(Mlflow::default());
     assert!(mlflow.is_doubtful(&event), "its scan is not begun either");
     assert!(matches!(mlflow.confirm(&event, &[]), Step::Refused(_)));
     assert!(matches!(mlflow.next(&event, &Outcome::Scanning, &[]), Step::Refused(_)));
