@@ -154,7 +154,7 @@ impl CatchUp {
         let (kind, subject) = (delivery.event().kind.to_string(), delivery.event().subject());
         let counters = self.metrics.intake(registry);
         match self.store.insert(Intake { delivery, plan }, post.bounds, self.clock.now()).await? {
-            Inserted::New(id) => {
+            Inserted::New(id) | Inserted::Conflict(id) => {
                 counters.count(if ignored { Became::Ignored } else { Became::Accepted });
                 info!(delivery = id, registry, kind, subject, "found by the catch-up");
                 self.wake.came();

@@ -197,10 +197,11 @@ async fn take_in(front: &Front, delivery: Delivery, door: &Door, terms: &Terms) 
     let ignored = plan.as_ref().err().cloned();
     let now = front.clock.now();
     let inserted = front.store.insert(Intake { delivery, plan }, door.bounds, now).await;
+    let is_conflict = matches!(inserted, Ok(Inserted::Conflict(_)));
     let took = verified.elapsed();
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match inserted {
-        Ok(Inserted::New(id)) => {
+        Ok(Inserted::New(id) | Inserted::Conflict(id)) => {
             counters.accepted_at(now);
             let trace = front.spans.received(id, sent);
             if let Some(own) = trace {
@@ -217,16 +218,19 @@ async fn take_in(front: &Front, delivery: Delivery, door: &Door, terms: &Terms) 
             }
             let trace_id = trace.map(|trace| trace.trace_id());
             let trace_id = trace_id.as_deref();
-            match ignored {
-                None => {
-                    front.wake.came();
-                    counters.count(Became::Accepted);
-                    info!(delivery = id, registry, kind, subject, duration_ms, trace_id, "accepted");
-                }
-                Some(reason) => {
-                    counters.count(Became::Ignored);
-                    info!(delivery = id, registry, kind, subject, reason, duration_ms, trace_id, "ignored");
-                }
+            counters.count(match (is_conflict, &ignored) {
+                (true, _) => Became::Conflict,
+                (false, None) => Became::Accepted,
+                (false, Some(_)) => Became::Ignored,
+            });
+            if is_conflict {
+                warn!(delivery = id, registry, kind, subject, "another body has come under the same key before");
+            }
+            if let Some(reason) = ignored {
+                info!(delivery = id, registry, kind, subject, reason, duration_ms, trace_id, "ignored");
+            } else {
+                front.wake.came();
+                info!(delivery = id, registry, kind, subject, duration_ms, trace_id, "accepted");
             }
             HttpResponse::Accepted().json(Taken { delivery: id.to_string(), duplicate: false })
         }

@@ -48,6 +48,22 @@ async fn a_delivery_is_counted_on_its_whole_way() {
 }
 
 #[tokio::test]
+async fn another_body_under_a_known_id_is_counted_and_told() {
+    let registry = Registry::start();
+    let site = Site::new(&registry.url);
+    let daemon = Daemon::start(&site);
+    let (_, version) = registry.version("counted").await;
+    for build in [registry.build(&version).await, registry.build(&version).await] {
+        assert_eq!(daemon.deliver(&scan_request("one", build)).await.0, 202);
+    }
+    let counted = ["accepted", "conflict"]
+        .map(|word| format!("scanrelay_deliveries_total{{registry=\"verta\",result=\"{word}\"}} 1"));
+    shown(&daemon, &counted.each_ref().map(String::as_str)).await;
+    let log = daemon.log_of();
+    until("the warning", async || log(), |log: &String| log.contains("another body has come under the same key")).await;
+}
+
+#[tokio::test]
 async fn what_is_refused_is_counted_by_its_reason_and_makes_no_label() {
     let site = Site::new("http://127.0.0.1:1");
     let daemon = Daemon::start(&site);

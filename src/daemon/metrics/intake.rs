@@ -16,6 +16,8 @@ pub enum Result {
     /// Accepted, and no route takes it.
     Ignored,
     Duplicate,
+    /// Accepted or ignored: another body has come under its key before.
+    Conflict,
     /// Accepted: our own write-back.
     Echo,
     /// Accepted: somebody changed what is ours.
@@ -28,10 +30,11 @@ pub enum Result {
     Failed,
 }
 
-const RESULTS: [(Result, &str); 8] = [
+const RESULTS: [(Result, &str); 9] = [
     (Result::Accepted, "accepted"),
     (Result::Ignored, "ignored"),
     (Result::Duplicate, "duplicate"),
+    (Result::Conflict, "conflict"),
     (Result::Echo, "echo"),
     (Result::Tampered, "tampered"),
     (Result::Full, "full"),

@@ -28,6 +28,8 @@ pub struct Intake {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inserted {
     New(i64),
+    /// New, and another body has come under its key before. Somebody's ids are not what they should be.
+    Conflict(i64),
     /// Stored under this id, and it starts nothing, whatever its route.
     Aside(i64, Aside),
     /// The same delivery, or the same change, was stored before, under this id.
@@ -178,6 +180,7 @@ impl Prepared {
             batch.memory().opened(&self.registry);
         }
         Ok(match aside {
+            None if known.conflict => Inserted::Conflict(id),
             None => Inserted::New(id),
             Some(aside) => Inserted::Aside(id, aside),
         })

@@ -71,7 +71,7 @@ impl Bench {
     /// Stores a new delivery and gives its id.
     async fn accept(&self, body: Value, plan: &Plan) -> i64 {
         match self.insert(delivery("verta", &body), plan).await {
-            Inserted::New(id) => id,
+            Inserted::New(id) | Inserted::Conflict(id) => id,
             other => panic!("{other:?}"),
         }
     }

@@ -65,7 +65,9 @@ async fn another_body_under_the_same_key_is_stored_and_flagged() {
     let bench = Bench::new().await;
     let plan = plan(&["alpha"], &[]);
     let first = bench.accept(scan("a", "1"), &plan).await;
-    let second = bench.accept(scan("a", "2"), &plan).await;
+    let Inserted::Conflict(second) = bench.insert(delivery("verta", &scan("a", "2")), &plan).await else {
+        panic!("it was not told")
+    };
     let conflict = async |id| bench.store.delivery(id).await.unwrap().unwrap().conflict;
     assert_eq!((conflict(first).await, conflict(second).await), (false, true));
     assert_eq!(bench.insert(delivery("verta", &scan("a", "1")), &plan).await, Inserted::Duplicate(first));
