@@ -146,7 +146,7 @@ pub struct Event {
     /// Who did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
-    /// Subject, new state and the registry's own time: what a webhook and a later catch-up agree on.
+    /// Subject and new state, with the registry's own time where a survey knows it too: what a webhook and a later catch-up agree on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_key: Option<String>,
     /// The payload it was made from: one JSON object, as it was sent.

@@ -59,6 +59,7 @@ pub struct Delivery {
     headers: Vec<(String, String)>,
     trace: Option<TraceParent>,
     surveyed_at: Option<Timestamp>,
+    is_settled: bool,
 }
 
 /// What makes two deliveries of one registry the same one: a signed id, else an id in the signed body, else the body.
@@ -162,6 +163,7 @@ impl Receiver {
             headers: kept(caller, scheme, trace),
             trace,
             surveyed_at: None,
+            is_settled: false,
         })
     }
 
@@ -172,13 +174,13 @@ impl Receiver {
     /// [`Registry::survey`] alone, of the answers of the origin that was asked. So they are verified by `catch-up`, have no
     /// peer and no headers, and their body is the event itself.
     pub fn found(&self, findings: Findings, surveyed_at: Timestamp) -> Vec<Delivery> {
-        let changes = findings.into_readings().map(|reading| self.rules.apply(reading));
-        changes.filter_map(|event| found(event, surveyed_at)).collect()
+        let changes = findings.into_readings().map(|reading| (reading.is_settled, self.rules.apply(reading)));
+        changes.filter_map(|(is_settled, event)| found(event, is_settled, surveyed_at)).collect()
     }
 }
 
 /// `None`: the event does not say what changed, so that nobody could know it again.
-fn found(mut event: Event, surveyed_at: Timestamp) -> Option<Delivery> {
+fn found(mut event: Event, is_settled: bool, surveyed_at: Timestamp) -> Option<Delivery> {
     let change = [event.change_key.as_deref()?, "@", &surveyed_at.as_millis().to_string()].concat();
     let body = Bytes::from(serde_json::to_vec(&event).ok()?);
     event.raw = Some(Payload::of_checked(body.clone()));
@@ -193,6 +195,7 @@ fn found(mut event: Event, surveyed_at: Timestamp) -> Option<Delivery> {
         headers: Vec::new(),
         trace: None,
         surveyed_at: Some(surveyed_at),
+        is_settled,
     })
 }
 
@@ -234,6 +237,12 @@ impl Delivery {
     /// When the survey began that found it; `None`: it was posted.
     pub fn surveyed_at(&self) -> Option<Timestamp> {
         self.surveyed_at
+    }
+
+    /// Whether the registry says itself that somebody has seen to it: a build that has its verdict. Nothing has to be done
+    /// about it any more. Only what was found by a survey can be.
+    pub fn is_settled(&self) -> bool {
+        self.is_settled
     }
 
     /// Whether the same bytes may come again as another event: nothing in the body tells one event from the next, and a token

@@ -395,12 +395,19 @@ impl fmt::Display for Request {
 pub(crate) struct Reading {
     pub(crate) event: Event,
     pub(crate) also: Vec<Event>,
+    /// The registry says itself that somebody has seen to it.
+    pub(crate) is_settled: bool,
 }
 
 impl Reading {
     /// Of one change.
     pub(crate) fn of(event: Event) -> Self {
-        Self { event, also: Vec::new() }
+        Self { event, also: Vec::new(), is_settled: false }
+    }
+
+    /// Of one change that somebody has seen to.
+    pub(crate) fn settled(event: Event) -> Self {
+        Self { is_settled: true, ..Self::of(event) }
     }
 }
 

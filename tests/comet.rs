@@ -2,6 +2,8 @@
 #![expect(clippy::disallowed_methods, reason = "tests start the program that they test")]
 #![expect(clippy::print_stderr, reason = "tests say what they saw")]
 
+#[path = "comet/catch_up.rs"]
+mod catch_up;
 #[path = "comet/client.rs"]
 mod client;
 #[path = "daemon/harness.rs"]

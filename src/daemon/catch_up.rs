@@ -17,10 +17,10 @@ use tracing::{info, warn};
 use super::clock::Clock;
 use super::config::CatchUpFrom;
 use super::current::View;
-use super::effects::{Surveyed, Unsurveyed, live::Live};
+use super::effects::{Unsurveyed, live::Live};
 use super::metrics::{Metrics, Result as Became};
 use super::server::RouteOf;
-use super::store::{Aside, Bounds, Inserted, Intake, Store, StoreError};
+use super::store::{Aside, Bounds, Inserted, Intake, Looked, Store, StoreError};
 use super::wake::Wake;
 
 /// A registry that a reload brought is seen within this time.
@@ -100,14 +100,18 @@ impl CatchUp {
         };
         let registry = name.as_str();
         let (outcome, wait) = match outcome {
-            Ok(Looked { seen, made }) => {
-                self.metrics.surveyed(registry, true);
+            Ok(looked) => {
+                self.metrics.surveyed(registry, looked.doubt.is_none());
+                let Looked { seen, made, ref doubt } = looked;
+                if let Some(doubt) = doubt {
+                    warn!(registry, doubt, "the registry was not asked to post again what it could not deliver");
+                }
                 if made > 0 {
                     warn!(registry, seen, made, "the catch-up made deliveries that had not come");
                 } else {
                     info!(registry, seen, "nothing is missing");
                 }
-                (Ok((seen, made)), post.every)
+                (Ok(looked), post.every)
             }
             Err(Unsurveyed { reason, retry_after, is_settled }) => {
                 self.metrics.surveyed(registry, false);
@@ -126,11 +130,14 @@ impl CatchUp {
         let begun = self.clock.now();
         self.store.survey_begins(name.to_owned(), begun).await?;
         let is_new = self.store.is_new(name.to_owned()).await?;
-        let findings = match post.effects.survey(name).await? {
-            Surveyed::Found(findings) => findings,
-            // They come as webhooks. What failed at this very address was meant for us, at first sight, too.
-            Surveyed::Asked(made) => return Ok(Looked { seen: made, made }),
+        // What failed at this very address was meant for us, at first sight, too. It comes as webhooks.
+        let (again, doubt) = match post.effects.redeliver(name).await {
+            Ok(again) => (again, None),
+            // A key that may not ask for that may still ask how things stand.
+            Err(Unsurveyed { reason, is_settled: true, .. }) => (0, Some(reason)),
+            Err(unsurveyed) => return Err(unsurveyed),
         };
+        let findings = post.effects.survey(name).await?;
         if findings.is_cut() {
             warn!(registry = name, "there is more in the registry than the catch-up looks at");
         }
@@ -140,11 +147,11 @@ impl CatchUp {
         let (missing, others): (Vec<Delivery>, Vec<Delivery>) =
             found.into_iter().partition(|delivery| is_asked_for(delivery) && (!is_new || is_since(delivery, from)));
         let tampered = self.store.note(others, self.clock.now()).await?;
-        let mut made = 0;
+        let mut made = again;
         for delivery in missing.into_iter().chain(tampered) {
             made += usize::from(self.make(name, post, delivery).await?);
         }
-        Ok(Looked { seen, made })
+        Ok(Looked { seen, made, doubt })
     }
 
     /// Stores it, unless somebody else has: whether it starts something.
@@ -175,11 +182,6 @@ impl CatchUp {
     }
 }
 
-struct Looked {
-    seen: usize,
-    made: usize,
-}
-
 impl From<StoreError> for Unsurveyed {
     fn from(error: StoreError) -> Self {
         Self::because(&error.to_string())
@@ -189,7 +191,7 @@ impl From<StoreError> for Unsurveyed {
 /// Whether somebody waits for something to be done about it; the rest is remembered, so that another rule does not make
 /// news of what is old.
 fn is_asked_for(delivery: &Delivery) -> bool {
-    matches!(delivery.event().kind, EventKind::Promotion | EventKind::ScanRequest)
+    !delivery.is_settled() && matches!(delivery.event().kind, EventKind::Promotion | EventKind::ScanRequest)
 }
 
 /// At first sight only what is as young as the configuration says. What has no time of its own may be.

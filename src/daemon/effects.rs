@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::job::{Job, Outcome};
 use super::running::Tail;
 
-pub use survey::{Surveyed, Unsurveyed};
+pub use survey::Unsurveyed;
 pub use tell::LONGEST_TELL;
 pub use webhook::{Managed, Seen};
 

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::clock::Clock;
 use super::config::{Config, Peer};
-use super::effects::Surveyed;
 use super::effects::live::Live;
 use super::store::{Brought, Moment};
 
@@ -32,18 +31,17 @@ pub struct ProofRow {
 pub async fn prove(config: &Config, since: Timestamp, only: Option<&str>) -> Result<Vec<ProofRow>, String> {
     let effects = Live::new(config, Clock::system()).map_err(|error| error.to_string())?;
     let asked = config.registries.values().filter(|peer| only.is_none_or(|name| peer.name == name));
-    let asked: Vec<&Peer> = asked.filter(|peer| peer.url.is_some() && peer.registry.lists_what_it_has()).collect();
+    let asked: Vec<&Peer> = asked.filter(|peer| peer.url.is_some() && peer.registry.can_be_surveyed()).collect();
     if asked.is_empty() {
         let which = only.map_or("no registry".to_owned(), |name| format!("registries.{name}"));
         return Err(format!(
-            "{which} can be asked how things stand: it takes a url, and a kind that lists what it has"
+            "{which} can be asked how things stand: it takes a url, and the kind mlflow, comet or verta"
         ));
     }
     let mut rows = Vec::new();
     for peer in asked {
-        let surveyed = effects.survey(&peer.name).await;
-        let surveyed = surveyed.map_err(|unsurveyed| format!("{} was not asked: {}", peer.name, unsurveyed.reason))?;
-        let Surveyed::Found(findings) = surveyed else { continue };
+        let findings = effects.survey(&peer.name).await;
+        let findings = findings.map_err(|unsurveyed| format!("{} was not asked: {}", peer.name, unsurveyed.reason))?;
         if findings.is_cut() {
             return Err(format!("{} holds more than a survey looks at, so nothing is proved", peer.name));
         }
@@ -58,14 +56,14 @@ pub async fn prove(config: &Config, since: Timestamp, only: Option<&str>) -> Res
                 continue;
             }
             let brought = moment.brought(&peer.name, key).map_err(|error| error.to_string())?;
-            rows.extend(row(event, key, brought, since));
+            rows.extend(row(event, key, delivery.is_settled(), brought, since));
         }
     }
     Ok(rows)
 }
 
 /// `None`: it is older than that.
-fn row(event: &Event, key: &str, brought: Option<Brought>, since: Timestamp) -> Option<ProofRow> {
+fn row(event: &Event, key: &str, is_settled: bool, brought: Option<Brought>, since: Timestamp) -> Option<ProofRow> {
     let is_older = match (event.occurred_at, &brought) {
         (Some(at), _) => at < since,
         (None, Some(brought)) => brought.seen_at < since,
@@ -75,6 +73,9 @@ fn row(event: &Event, key: &str, brought: Option<Brought>, since: Timestamp) -> 
         return None;
     }
     let gap = match &brought {
+        None | Some(Brought { delivery: None, .. }) if is_settled => {
+            Some("a result stands that came of no delivery: somebody else has seen to it".to_owned())
+        }
         None => Some("nobody has told of it yet: the next catch-up does".to_owned()),
         Some(Brought { delivery: None, .. }) => {
             Some("it stood so when the registry was first asked: see registries.NAME.catch_up_from".to_owned())
@@ -109,6 +110,16 @@ mod tests {
 
     /// The row of that change and what is known of it says this: `proved`, the gap's first words, or that it is too old.
     fn check(occurred_at: Option<i64>, brought: Option<(Option<i64>, i64, Option<&str>)>, expected: &str) {
+        check_of(false, occurred_at, brought, expected);
+    }
+
+    /// The same of what has a result at the registry, or has none.
+    fn check_of(
+        is_settled: bool,
+        occurred_at: Option<i64>,
+        brought: Option<(Option<i64>, i64, Option<&str>)>,
+        expected: &str,
+    ) {
         let mut event = Event::new(EventKind::Promotion, "mlflow");
         event.occurred_at = occurred_at.map(Timestamp::from_millis);
         let brought = brought.map(|(delivery, seen_at, state)| Brought {
@@ -118,7 +129,7 @@ mod tests {
             reason: Some("the reason".to_owned()),
             verdict: None,
         });
-        let said = match row(&event, "alias:fraud/production=3", brought.clone(), SINCE) {
+        let said = match row(&event, "alias:fraud/production=3", is_settled, brought.clone(), SINCE) {
             None => "too old".to_owned(),
             Some(row) => row.gap.unwrap_or_else(|| "proved".to_owned()),
         };
@@ -138,5 +149,13 @@ mod tests {
         check(None, Some((Some(1), after, Some("open"))), "its delivery is still open");
         check(None, Some((Some(1), after, Some("dead"))), "its delivery is dead");
         check(None, Some((Some(1), after, Some("ignored"))), "its delivery was ignored");
+    }
+
+    #[test]
+    fn a_result_of_somebody_else_s_is_a_gap() {
+        let after = SINCE.as_millis();
+        check_of(true, None, None, "a result stands that came of no delivery");
+        check_of(true, None, Some((None, after, None)), "a result stands that came of no delivery");
+        check_of(true, None, Some((Some(1), after, Some("done"))), "proved");
     }
 }

@@ -62,7 +62,7 @@ pub use room::Room;
 pub use round::Keep;
 pub use settle::{Attempt, Settled};
 pub use status::Status;
-pub use survey::SurveyRow;
+pub use survey::{Looked, SurveyRow};
 pub use vacuum::{Vacuum, Vacuumed};
 
 use batch::{Batch, Until};

@@ -12,11 +12,12 @@ mod comment;
 mod decode;
 mod details;
 mod metadata;
+mod survey;
 mod tell;
 
 use std::borrow::Cow;
 
-use super::{Exchange, Outcome, Reading, Request, Step};
+use super::{Exchange, Outcome, Reading, Request, Step, SurveyStep};
 use crate::event::Fact;
 use crate::{BodyError, Event, Secret};
 
@@ -79,6 +80,10 @@ impl Comet {
 
     pub(super) fn next(&self, event: &Event, outcome: &Outcome, seen: &[Exchange]) -> Step {
         tell::next(self, event, outcome, seen)
+    }
+
+    pub(super) fn survey(&self, name: &str, seen: &[Exchange]) -> SurveyStep {
+        survey::next(self, name, seen)
     }
 
     /// The key alone, without a scheme's word before it.

@@ -63,7 +63,7 @@ impl Rule {
 impl Rules {
     /// The event, as these rules name it. Where several things changed at once, it tells of the first that a rule matches.
     pub(crate) fn apply(&self, reading: Reading) -> Event {
-        let Reading { event, also } = reading;
+        let Reading { event, also, .. } = reading;
         for (rules, kind) in [(&self.promote_on, EventKind::Promotion), (&self.scan_on, EventKind::ScanRequest)] {
             let mut all = std::iter::once(&event).chain(&also);
             if let Some(found) = all.find(|event| rules.iter().any(|rule| rule.matches(&event.kind, &event.change))) {
@@ -136,7 +136,8 @@ mod tests {
             event.change.tag = Some(Tag { key: (*key).to_owned(), value: Some((*value).to_owned()) });
             event
         });
-        Reading { event: events.next().unwrap(), also: events.collect() }
+        let first = events.next().unwrap();
+        Reading { also: events.collect(), ..Reading::of(first) }
     }
 
     fn check(rules: &Rules, reading: Reading, kind: &EventKind, key: &str) {

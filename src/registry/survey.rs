@@ -1,5 +1,10 @@
 //! A survey: how things stand in a registry now, for whoever may have missed its webhooks.
 
+use std::slice;
+
+use serde::Deserialize;
+
+use super::answer::object;
 use super::{Exchange, Reading, Registry, Request, Step};
 
 /// What to do next towards how things stand.
@@ -67,14 +72,9 @@ impl Registry {
     /// The most requests that one survey takes.
     pub const LONGEST_SURVEY: usize = 200;
 
-    /// Whether it can be asked for what webhooks have not brought: how things stand, or to post again.
+    /// Whether it can be asked how things stand.
     pub fn can_be_surveyed(&self) -> bool {
-        matches!(self, Self::Mlflow(_) | Self::Verta(_))
-    }
-
-    /// Whether a survey finds every promotion and scan request that it knows of.
-    pub fn lists_what_it_has(&self) -> bool {
-        matches!(self, Self::Mlflow(_))
+        matches!(self, Self::Mlflow(_) | Self::Comet(_) | Self::Verta(_))
     }
 
     /// The next step towards how things stand in the registry that the configuration calls `name`, after the exchanges
@@ -82,12 +82,52 @@ impl Registry {
     /// `change_key`; what it is called by [`Rules`](super::Rules) comes afterwards, in
     /// [`Receiver::found`](crate::Receiver::found).
     ///
-    /// It ends: after [`LONGEST_SURVEY`](Self::LONGEST_SURVEY) requests it has found what it has seen by then.
+    /// It only reads. It ends: after [`LONGEST_SURVEY`](Self::LONGEST_SURVEY) requests it has found what it has seen by then.
     pub fn survey(&self, name: &str, seen: &[Exchange]) -> SurveyStep {
         match self {
             Self::Mlflow(_) => super::mlflow::survey(name, seen),
-            Self::Verta(_) => super::verta::redeliver(name, seen),
+            Self::Comet(comet) => comet.survey(name, seen),
+            Self::Verta(verta) => verta.survey(name, seen),
             _ => SurveyStep::Refused("it cannot be asked how things stand".to_owned()),
         }
+    }
+
+    /// The next step towards having what could not be delivered posted again, where the registry remembers it: Verta. It
+    /// ends with [`SurveyStep::Asked`].
+    pub fn redeliver(&self, name: &str, seen: &[Exchange]) -> SurveyStep {
+        match self {
+            Self::Verta(_) => super::verta::redeliver(name, seen),
+            _ => SurveyStep::Asked(0),
+        }
+    }
+}
+
+/// The answers of a survey so far, in the order of its requests.
+pub(super) struct Answers<'a>(slice::Iter<'a, Exchange>);
+
+impl<'a> Answers<'a> {
+    /// The exchange of that request; it is what comes next where it has not been answered.
+    pub(super) fn exchange(&mut self, request: impl FnOnce() -> Request) -> Result<&'a Exchange, SurveyStep> {
+        self.0.next().ok_or_else(|| SurveyStep::Send(request()))
+    }
+
+    /// The object that the request was answered with.
+    pub(super) fn to<T: Deserialize<'a>>(&mut self, request: impl FnOnce() -> Request) -> Result<T, SurveyStep> {
+        Ok(object(self.exchange(request)?)?)
+    }
+}
+
+/// Walks through all that was answered, and says what `seek` asks for next or all that it has found. `Err` ends it early.
+pub(super) fn survey(
+    seen: &[Exchange],
+    seek: impl FnOnce(&mut Answers<'_>, &mut Vec<Reading>) -> Result<(), SurveyStep>,
+) -> SurveyStep {
+    let mut found = Vec::new();
+    match seek(&mut Answers(seen.iter()), &mut found) {
+        Ok(()) => SurveyStep::Found(Findings::of(found, false)),
+        Err(SurveyStep::Send(_)) if seen.len() >= Registry::LONGEST_SURVEY => {
+            SurveyStep::Found(Findings::of(found, true))
+        }
+        Err(step) => step,
     }
 }

@@ -9,10 +9,11 @@ mod decode;
 mod redeliver;
 mod redirect;
 mod scan;
+mod survey;
 
 use std::collections::BTreeMap;
 
-use super::{ArtifactStep, Exchange, Outcome, Request, Step};
+use super::{ArtifactStep, Exchange, Outcome, Request, Step, SurveyStep};
 use crate::{Event, Secret};
 
 pub(super) use decode::{parse, read};
@@ -112,6 +113,10 @@ impl Verta {
 
     pub(super) fn artifacts(&self, event: &Event, seen: &[Exchange]) -> ArtifactStep {
         artifacts::next(self, event, seen)
+    }
+
+    pub(super) fn survey(&self, name: &str, seen: &[Exchange]) -> SurveyStep {
+        survey::next(self, name, seen)
     }
 
     /// Each key in both spellings: proxies such as nginx drop header names with an underscore, servers read those.

@@ -89,9 +89,10 @@ async fn the_same_bytes_are_one_event_for_a_minute_and_then_another() {
     let registry = Registry::start();
     let gate = Gate::new(&registry.url, "");
     gate.site.plugin("act", ACT);
-    let daemon = gate.start();
     let mut ada = Client::start(&registry.url);
+    // At first sight it is there already, and asks for nothing.
     ada.registers("fraud");
+    let daemon = gate.start();
     plain_webhook(&registry, &daemon).await;
     ada.changes("add_tag", "fraud", "tag", "Production");
     ended(&daemon, 1).await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::WORKSPACE;
-use crate::harness::{Daemon, Registry, Site, answered, client, until};
+use crate::harness::{self, Daemon, Registry, Site, answered, client, until};
 
 pub const TOKEN: &str = "the webhook's token";
 
@@ -87,6 +87,13 @@ actions = ["act"]
         self.site.write("scanrelay.toml", &self.configuration, 0o600);
         serve.env("LD_PRELOAD", library).env("FAKETIME", seconds).env("DONT_FAKE_MONOTONIC", "1");
         Daemon::start_by(&mut serve)
+    }
+
+    /// Runs a command to its end: code, stdout, stderr.
+    pub fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+        let mut command = self.site.command(arguments);
+        self.site.write("scanrelay.toml", &self.configuration, 0o600);
+        harness::ended(&mut command)
     }
 
     /// How often the action ran.

@@ -64,7 +64,8 @@ async fn killed_in_mid_write_back_the_outcome_is_told_and_the_scan_not_run_again
             let (mut connection, _) = silent.accept().unwrap();
             let mut head = [0; 4096];
             let mut text = String::new();
-            while !text.contains('}') {
+            // What is asked without a body ends with its head.
+            while !(text.contains('}') || text.starts_with("GET") && text.ends_with("\r\n\r\n")) {
                 let read = connection.read(&mut head).unwrap();
                 text.push_str(&String::from_utf8_lossy(&head[..read]));
             }

@@ -24,42 +24,46 @@ impl Unsurveyed {
     }
 }
 
-/// What a survey came to.
-#[derive(Debug)]
-pub enum Surveyed {
-    /// How things stand.
-    Found(Findings),
-    /// So many deliveries come again.
-    Asked(usize),
-}
-
 impl Live {
-    /// How things stand in that registry now, or what it was asked to post again.
-    pub async fn survey(&self, registry: &str) -> Result<Surveyed, Unsurveyed> {
-        match self.peer(registry) {
-            Some(peer) => peer.survey(registry).await,
-            None => Err(Unsurveyed::because("it has no url")),
+    /// How things stand in that registry now.
+    pub async fn survey(&self, registry: &str) -> Result<Findings, Unsurveyed> {
+        let peer = self.peer(registry).ok_or_else(no_url)?;
+        match peer.walk(|seen| peer.registry.survey(registry, seen)).await? {
+            SurveyStep::Found(findings) => Ok(findings),
+            _ => Err(Unsurveyed::because("it does not say how things stand")),
+        }
+    }
+
+    /// Has posted again what the registry could not deliver: so much of it.
+    pub async fn redeliver(&self, registry: &str) -> Result<usize, Unsurveyed> {
+        let peer = self.peer(registry).ok_or_else(no_url)?;
+        match peer.walk(|seen| peer.registry.redeliver(registry, seen)).await? {
+            SurveyStep::Asked(count) => Ok(count),
+            _ => Err(Unsurveyed::because("it does not say what it could not deliver")),
         }
     }
 }
 
+fn no_url() -> Unsurveyed {
+    Unsurveyed::because("it has no url")
+}
+
 impl Peer {
-    async fn survey(&self, name: &str) -> Result<Surveyed, Unsurveyed> {
+    /// Sends what comes next until something else does.
+    async fn walk(&self, next: impl Fn(&[Exchange]) -> SurveyStep) -> Result<SurveyStep, Unsurveyed> {
         let mut seen: Vec<Exchange> = Vec::new();
         let mut retry_after = None;
         while seen.len() <= Registry::LONGEST_SURVEY {
-            match self.registry.survey(name, &seen) {
+            match next(&seen) {
                 SurveyStep::Send(request) => {
                     let answer = self.writeback.send(&request, None).await;
                     let answer = answer.map_err(|unreachable| Unsurveyed::because(&unreachable.to_string()))?;
                     retry_after = answer.retry_after;
                     seen.push(answer.exchange);
                 }
-                SurveyStep::Found(findings) => return Ok(Surveyed::Found(findings)),
-                SurveyStep::Asked(count) => return Ok(Surveyed::Asked(count)),
                 SurveyStep::Retry(reason) => return Err(Unsurveyed { reason, retry_after, is_settled: false }),
                 SurveyStep::Refused(reason) => return Err(Unsurveyed { reason, retry_after, is_settled: true }),
-                _ => break,
+                end => return Ok(end),
             }
         }
         Err(Unsurveyed::because("it took more requests than a survey may take"))

@@ -24,8 +24,19 @@ pub struct SurveyRow {
     pub seen: u32,
     /// Deliveries that were missing.
     pub made: u32,
-    /// Why it did not come to its end.
+    /// Why it did not come to its end, or what could not be looked at beside it.
     pub failure: Option<String>,
+}
+
+/// What a survey that came to its end came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// Changes that it told of.
+    pub seen: usize,
+    /// Deliveries that were missing.
+    pub made: usize,
+    /// What could not be looked at beside it.
+    pub doubt: Option<String>,
 }
 
 /// A change that is not to be a delivery.
@@ -82,19 +93,22 @@ impl Store {
         .await
     }
 
-    /// What came of it: so many changes seen and deliveries made, or why it did not come to its end.
+    /// What came of it, or why it did not come to its end.
     pub async fn survey_ended(
         &self,
         registry: String,
-        outcome: Result<(usize, usize), String>,
+        outcome: Result<Looked, String>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(move |connection| {
-            let (seen, made) = *outcome.as_ref().unwrap_or(&(0, 0));
+            let is_whole = outcome.is_ok();
+            let Looked { seen, made, doubt } = outcome
+                .as_ref()
+                .map_or_else(|why| Looked { doubt: Some(why.clone()), ..Looked::default() }, Clone::clone);
             connection
                 .statement(
                     "update survey set ended_at = ?2, seen = ?3, made = ?4, failure = ?5,
-                            first_at = iif(?5 is null, coalesce(first_at, ?2), first_at)
+                            first_at = iif(?6, coalesce(first_at, ?2), first_at)
                       where registry = ?1",
                 )?
                 .execute(params![
@@ -102,7 +116,8 @@ impl Store {
                     now.as_millis(),
                     i64::try_from(seen).unwrap_or(i64::MAX),
                     i64::try_from(made).unwrap_or(i64::MAX),
-                    outcome.as_ref().err(),
+                    doubt,
+                    is_whole,
                 ])?;
             Ok(())
         })

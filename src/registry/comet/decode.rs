@@ -91,22 +91,27 @@ impl Body {
             ..Change::default()
         });
         let listed = [&self.stages, &self.tags].into_iter().flat_map(names);
-        let mut changes: Vec<Change> = Vec::new();
-        for change in by_status.into_iter().chain(listed.map(to)) {
-            if changes.iter().all(|known| known.stage_to != change.stage_to) {
-                changes.push(change);
-            }
-        }
-        if event.kind == EventKind::StageChanged {
-            if changes.is_empty() {
-                event.change_key = no_stage(&event);
-            } else {
-                event.change = changes.remove(0);
-            }
-        }
-        let also = changes.into_iter().map(|change| Event { change, ..event.clone() }).collect();
-        Reading { event, also }
+        changed(event, by_status.into_iter().chain(listed.map(to)))
     }
+}
+
+/// An event with its changes, each of them once: of a change of stages the first is its own.
+pub(super) fn changed(mut event: Event, all: impl Iterator<Item = Change>) -> Reading {
+    let mut changes: Vec<Change> = Vec::new();
+    for change in all {
+        if changes.iter().all(|known| known.stage_to != change.stage_to) {
+            changes.push(change);
+        }
+    }
+    if event.kind == EventKind::StageChanged {
+        if changes.is_empty() {
+            event.change_key = no_stage(&event);
+        } else {
+            event.change = changes.remove(0);
+        }
+    }
+    let also = changes.into_iter().map(|change| Event { change, ..event.clone() }).collect();
+    Reading { also, ..Reading::of(event) }
 }
 
 /// A list of names, or one name. Anything else is none.
@@ -116,7 +121,7 @@ pub(super) fn names(value: &Value) -> Vec<&str> {
     one.chain(listed).filter(|name| !["", NO_STATUS].contains(name)).take(MAX_STAGES).collect()
 }
 
-fn to(name: &str) -> Change {
+pub(super) fn to(name: &str) -> Change {
     Change { stage_to: Some(Stage::new(name)), ..Change::default() }
 }
 
@@ -136,7 +141,7 @@ fn kind(word: Option<&str>, knows_stages: bool) -> EventKind {
 }
 
 /// `WORKSPACE/MODEL`: a model's name is its own in one workspace only, and one webhook may tell of several.
-fn identity(workspace: Option<&str>, model: Option<&str>) -> Option<String> {
+pub(super) fn identity(workspace: Option<&str>, model: Option<&str>) -> Option<String> {
     let part = |text: &str| text.replace('%', "%25").replace('/', "%2F");
     Some([&part(workspace?), "/", &part(model?)].concat())
 }

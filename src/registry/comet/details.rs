@@ -15,6 +15,7 @@ use crate::{Event, EventKind, Stage};
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Item {
     pub(super) registry_model_item_id: String,
+    pub(super) version: Option<String>,
     pub(super) comment: Option<String>,
     pub(super) status: Value,
     tags: Value,
@@ -56,10 +57,14 @@ pub(super) fn nameless() -> String {
     "the event does not name workspace, model and version".to_owned()
 }
 
-pub(super) fn read(exchange: &Exchange) -> Result<Item, Missing> {
+/// Whether Comet says itself that there is no such thing.
+pub(super) fn unknown(exchange: &Exchange) -> bool {
     // Which of the two it answers for what it does not know is not documented. A proxy's own page is neither.
-    let refused = || serde_json::from_slice::<Object<Refusal>>(&exchange.body).is_ok();
-    if matches!(exchange.status, 400 | 404) && refused() {
+    matches!(exchange.status, 400 | 404) && serde_json::from_slice::<Object<Refusal>>(&exchange.body).is_ok()
+}
+
+pub(super) fn read(exchange: &Exchange) -> Result<Item, Missing> {
+    if unknown(exchange) {
         return Err(Missing::Unknown);
     }
     let item: Item = object(exchange).map_err(Missing::Otherwise)?;
@@ -71,11 +76,15 @@ pub(super) fn read(exchange: &Exchange) -> Result<Item, Missing> {
 }
 
 impl Item {
-    /// All that counts as a stage; `None` where the registry does not say.
-    fn stages(&self) -> Option<Vec<Stage>> {
-        let said = [&self.status, &self.tags, &self.stages];
+    /// All that counts as a stage, as it is written there; `None` where the registry does not say.
+    pub(super) fn words(&self) -> Option<Vec<&str>> {
+        let said = [&self.status, &self.stages, &self.tags];
         let known = said.iter().any(|part| !part.is_null());
-        known.then(|| said.into_iter().flat_map(names).map(Stage::new).collect())
+        known.then(|| said.into_iter().flat_map(names).collect())
+    }
+
+    fn stages(&self) -> Option<Vec<Stage>> {
+        Some(self.words()?.into_iter().map(Stage::new).collect())
     }
 }
 

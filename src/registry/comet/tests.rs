@@ -5,6 +5,7 @@ mod decode;
 mod details;
 mod pretence;
 mod properties;
+mod survey;
 mod tell;
 
 use pretence::Pretence;
@@ -22,12 +23,15 @@ fn read(comet: &Comet, body: &str) -> Reading {
     comet.read("comet", body.as_bytes()).unwrap()
 }
 
-/// As a receiver with these rules gives it.
-fn event(body: &str) -> Event {
+fn rules() -> Rules {
     let rule = |stage: &str| Rule { stage: Some(Stage::new(stage)), ..Rule::default() };
     let created = Rule { event: Some(EventKind::VersionCreated), ..Rule::default() };
-    let rules = Rules { promote_on: vec![rule("Production")], scan_on: vec![rule("scan me"), created] };
-    rules.apply(read(&Comet::default(), body))
+    Rules { promote_on: vec![rule("Production")], scan_on: vec![rule("scan me"), created] }
+}
+
+/// As a receiver with these rules gives it.
+fn event(body: &str) -> Event {
+    rules().apply(read(&Comet::default(), body))
 }
 
 fn line(step: &Step) -> String {

@@ -61,7 +61,7 @@ impl Delivery {
             Some(dated(event))
         });
         match events.next() {
-            Some(event) => Reading { event, also: events.collect() },
+            Some(event) => Reading { also: events.collect(), ..Reading::of(event) },
             None => Reading::of(dated(event)),
         }
     }

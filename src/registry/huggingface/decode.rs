@@ -80,7 +80,7 @@ impl Delivery {
             let refs = self.updated_refs.unwrap_or_default();
             let mut events = refs.into_iter().filter_map(|Object(reference)| moved(&event, reference));
             if let Some(first) = events.next() {
-                return Reading { event: first, also: events.collect() };
+                return Reading { also: events.collect(), ..Reading::of(first) };
             }
         }
         if let (true, "create", Some(Object(comment))) = (within("discussion.comment"), action.as_str(), self.comment) {

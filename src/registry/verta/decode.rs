@@ -157,7 +157,7 @@ fn stage(scalar: Scalar) -> Option<Stage> {
 }
 
 /// The unit is not documented; other times of Verta's are milliseconds, and seconds would be smaller than a million million.
-fn moment(text: &str) -> Option<Timestamp> {
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
     let number: i64 = text.parse().ok()?;
     match number {
         ..=0 => None,
@@ -166,12 +166,13 @@ fn moment(text: &str) -> Option<Timestamp> {
     }
 }
 
-fn change_key(event: &Event) -> Option<String> {
+/// Without the time: how things stand is asked for without one, too.
+pub(super) fn change_key(event: &Event) -> Option<String> {
     let state = match (&event.kind, &event.change.stage_to) {
+        (EventKind::VersionCreated, _) => return Some(["created:", &event.subject(), "="].concat()),
         (EventKind::Promotion | EventKind::StageChanged, Some(stage)) => stage.as_str(),
         (EventKind::ScanRequest, _) => "scan",
         _ => return None,
     };
-    let moment = event.occurred_at?.as_millis().to_string();
-    Some([&event.subject(), "=", state, "@", &moment].concat())
+    Some([&event.subject(), "=", state].concat())
 }

@@ -5,6 +5,7 @@ mod decode;
 mod properties;
 mod redirect;
 mod scan;
+mod survey;
 
 use super::*;
 use crate::plugin::{Status, Verdict};

@@ -23,7 +23,7 @@ async fn full() -> Bench {
     bench.accept(scan("d", "3"), &plan(&["alpha"], &[])).await;
     bench.claim("plugin:alpha").await;
     bench.store.survey_begins("verta".to_owned(), NOW).await.unwrap();
-    bench.store.survey_ended("verta".to_owned(), Ok((1, 0)), NOW).await.unwrap();
+    bench.store.survey_ended("verta".to_owned(), Ok(Looked { seen: 1, ..Looked::default() }), NOW).await.unwrap();
     bench.store.pause("plugin:beta".to_owned(), by("later"), NOW).await.unwrap();
     bench
 }
@@ -95,7 +95,7 @@ async fn a_bad_export_leaves_nothing() {
     };
     refused(|_| String::new(), "line 1: it is empty").await;
     refused(|_| "{\"a\":1}\n".to_owned(), "line 1: it is no export of a store").await;
-    refused(|lines| lines.replacen("\"schema\":4", "\"schema\":9", 1), "it is of schema version 9").await;
+    refused(|lines| lines.replacen("\"schema\":5", "\"schema\":9", 1), "it is of schema version 9").await;
     refused(|lines| without(lines, "{\"end\""), "the end is missing").await;
     refused(|lines| lines[..lines.len() - 5].to_owned(), "it is cut off").await;
     refused(|lines| format!("{lines}{{}}\n"), "something comes after the end").await;
@@ -215,5 +215,5 @@ async fn the_figures_are_those_of_the_file() {
     assert_eq!(stats.logs, 6);
     assert_eq!(stats.bodies, bench.count("select sum(length(body)) from delivery").await.cast_unsigned());
     assert_eq!(stats.file, fs::metadata(bench.path()).unwrap().len());
-    assert!(stats.write_ahead_log > 0 && stats.disk_free > 0 && stats.gives_back && stats.schema == 4);
+    assert!(stats.write_ahead_log > 0 && stats.disk_free > 0 && stats.gives_back && stats.schema == 5);
 }

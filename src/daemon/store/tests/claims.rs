@@ -89,7 +89,7 @@ async fn what_stood_at_first_sight_starts_nothing_and_a_webhook_of_it_does() {
     bench.store.survey_begins("hub".to_owned(), NOW).await.unwrap();
     let all = found(&[("status", "approved"), ("owner", "ada")], NOW);
     assert!(bench.store.note(all, NOW).await.unwrap().is_empty());
-    bench.store.survey_ended("hub".to_owned(), Ok((2, 0)), NOW).await.unwrap();
+    bench.store.survey_ended("hub".to_owned(), Ok(Looked { seen: 2, ..Looked::default() }), NOW).await.unwrap();
     assert!(!bench.store.is_new("hub".to_owned()).await.unwrap());
     assert_eq!(bench.count("select count(*) from claimed where delivery is null").await, 2);
     let later = NOW.after(MINUTE);

@@ -54,7 +54,7 @@ async fn every_row_is_carried_over_and_a_copy_is_kept() {
     let [copy] = &copies[..] else { panic!("{copies:?}") };
     assert_eq!(fs::metadata(copy).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(rows(copy, "pragma user_version"), ["[Integer(1)]"]);
-    assert_eq!(rows(&path, "pragma user_version"), ["[Integer(4)]"]);
+    assert_eq!(rows(&path, "pragma user_version"), ["[Integer(5)]"]);
     for table in ["delivery", "attempt", "verdict", "written", "audit", "paused", "pending"] {
         let query = format!("select * from {table} order by 1, 2");
         let before = rows(copy, &query);
@@ -144,4 +144,28 @@ async fn what_cannot_be_migrated_stays_as_it_is() {
     assert!(copies(folder.path()).is_empty(), "a daemon that is started again and again leaves no copies");
     assert_eq!(rows(&path, "pragma user_version"), ["[Integer(1)]"]);
     assert_eq!(rows(&path, "select count(*) from job where delivery = 999"), ["[Integer(1)]"]);
+}
+
+#[tokio::test]
+async fn what_verta_stands_at_loses_its_time_and_a_registry_that_was_never_asked_is_new() {
+    let folder = v1("");
+    let path = folder.path().join("store.db");
+    let connection = Connection::open(&path).unwrap();
+    connection.pragma_update(None, "foreign_keys", false).unwrap();
+    for step in ["v2", "v3", "v4"] {
+        let text = fs::read_to_string(format!("src/daemon/store/migrate/{step}.sql")).unwrap();
+        connection.execute_batch(&text).unwrap();
+    }
+    let rows_of = "insert into claimed (registry, aspect, value, delivery, seen_at, found) values
+         ('verta', 'version:77/1001', 'production@1669852800000', 1, 1, 0), ('verta', 'build:5150', 'scan@5', 2, 1, 0),
+         ('hub', 'created:fraud/3', '', null, 1, 1), ('hub', 'tag:fraud/3/mail', 'a@1', null, 1, 1);
+         insert into survey (registry, first_at, begun_at, seen, made) values ('verta', 1, 1, 0, 0), ('hub', 1, 1, 2, 0);
+         pragma user_version = 4;";
+    connection.execute_batch(rows_of).unwrap();
+    connection.close().unwrap();
+    let Bench { folder: _folder, store } = opened(folder).await;
+    drop(store);
+    let values = rows(&path, "select value from claimed order by registry, aspect");
+    assert_eq!(values, [r#"[Text("")]"#, r#"[Text("a@1")]"#, r#"[Text("scan")]"#, r#"[Text("production")]"#]);
+    assert_eq!(rows(&path, "select registry from survey"), [r#"[Text("hub")]"#]);
 }
