@@ -23,6 +23,7 @@ mod origin;
 mod page;
 mod patch;
 mod registry;
+mod room;
 mod routes;
 mod scans;
 mod search;

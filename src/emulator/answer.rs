@@ -2,7 +2,8 @@
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, Resource, ResponseError, web};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -121,4 +122,13 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
             serde_json::from_slice(bytes).map(Self).map_err(|error| Refusal::invalid(format!("the body: {error}")))
         })
     }
+}
+
+/// A path that refuses other methods in words.
+pub fn at<R: ResponseError + 'static>(path: &str, allowed: &'static str, refused: fn(&'static str) -> R) -> Resource {
+    web::resource(path.to_owned()).default_service(web::to(move || async move {
+        let mut answer = refused(allowed).error_response();
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+        answer
+    }))
 }

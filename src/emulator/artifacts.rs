@@ -2,19 +2,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use actix_web::web::{Bytes, BytesMut, Data, Json, Path, Payload};
+use actix_web::web::{Bytes, Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::Options;
 use super::answer::{Answer, Body, Refusal};
 use super::entity::{ModelVersion, Uint64};
 use super::event::Happening;
 use super::origin;
 use super::registry::{Registry, State};
+use super::room::Room;
 use super::versions::replace;
 
 /// The key of the model itself, which has a field of its own.
@@ -29,8 +28,8 @@ pub struct Artifacts {
     kept: BTreeMap<(Uint64, String), Bytes>,
     /// Oldest first.
     links: VecDeque<Link>,
-    /// What is kept and what is on its way, in bytes.
-    taken: usize,
+    /// What is kept and what is on its way, in bytes; MLflow's files too.
+    pub taken: usize,
 }
 
 /// What one address is good for: whoever knows it needs to say nothing more.
@@ -95,30 +94,14 @@ pub async fn put(
     registry: Data<Registry>,
     request: HttpRequest,
     token: Path<String>,
-    mut body: Payload,
+    body: Payload,
 ) -> Result<HttpResponse, Refusal> {
     let link = registry.state().artifacts.link(&token, Method::Put)?;
-    let Options { artifact_limit, .. } = registry.options;
-    let announced = request.headers().get("Content-Length").and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > artifact_limit) {
-        return Err(Refusal::too_large("the artifact", artifact_limit));
-    }
-    let (mut room, mut bytes) = (Room { registry: &registry, bytes: 0 }, BytesMut::new());
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|_| Refusal::invalid("the artifact broke off"))?;
-        if bytes.len() + chunk.len() > artifact_limit {
-            return Err(Refusal::too_large("the artifact", artifact_limit));
-        }
-        room.take(chunk.len())?;
-        bytes.extend_from_slice(&chunk);
-    }
-    let bytes = bytes.freeze();
+    let (room, bytes) = Room::fill(&registry, &request, body).await?;
     let mut state = registry.state();
     describe(&mut state, &link, &bytes)?;
-    room.keep();
-    if let Some(old) = state.artifacts.kept.insert((link.version, link.key), bytes) {
-        state.artifacts.taken -= old.len();
-    }
+    let old = state.artifacts.kept.insert((link.version, link.key), bytes);
+    room.keep(&mut state, old.as_ref());
     Ok(HttpResponse::Ok().finish())
 }
 
@@ -127,37 +110,6 @@ pub async fn get(registry: Data<Registry>, token: Path<String>) -> Result<HttpRe
     let link = state.artifacts.link(&token, Method::Get)?;
     let bytes = state.artifacts.kept.get(&(link.version, link.key)).ok_or_else(Refusal::no_path)?;
     Ok(HttpResponse::Ok().content_type("application/octet-stream").body(bytes.clone()))
-}
-
-/// Room for an artifact on its way, given back unless it arrives.
-struct Room<'a> {
-    registry: &'a Registry,
-    bytes: usize,
-}
-
-impl Room<'_> {
-    fn take(&mut self, more: usize) -> Result<(), Refusal> {
-        let limit = self.registry.options.artifacts_limit;
-        let mut state = self.registry.state();
-        if state.artifacts.taken + more > limit {
-            return Err(Refusal::too_large("what this registry keeps of artifacts", limit));
-        }
-        state.artifacts.taken += more;
-        self.bytes += more;
-        Ok(())
-    }
-
-    fn keep(mut self) {
-        self.bytes = 0;
-    }
-}
-
-impl Drop for Room<'_> {
-    fn drop(&mut self) {
-        if self.bytes > 0 {
-            self.registry.state().artifacts.taken -= self.bytes;
-        }
-    }
 }
 
 /// Enters the artifact into its version, unless somebody has already said what it is.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
+use url::Url;
 
 use super::SERVER;
 use super::entity::Uint64;
@@ -72,6 +73,11 @@ pub struct Target {
     pub secret: Option<Secret>,
 }
 
+/// Whether a webhook can post there.
+pub fn is_address(location: &str) -> bool {
+    Url::parse(location).is_ok_and(|url| ["http", "https"].contains(&url.scheme()))
+}
+
 /// Follows no redirect, since a receiver is where the webhook says it is, and asks no proxy.
 pub fn client(timeout: Duration) -> reqwest::Result<Client> {
     // The client wants one. Where the program has chosen, its choice stays.
@@ -119,7 +125,7 @@ async fn deliver(client: &Client, target: &Target, body: String) -> Result<(u16,
 }
 
 /// The beginning of the answer, as far as it comes.
-async fn text(mut answer: Response) -> String {
+pub async fn text(mut answer: Response) -> String {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = answer.chunk().await {
         body.extend_from_slice(&chunk);

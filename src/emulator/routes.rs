@@ -3,12 +3,11 @@
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::web::{self, Data, FormConfig, PathConfig, PayloadConfig, QueryConfig, ServiceConfig};
 use actix_web::{HttpMessage as _, Resource, ResponseError as _};
 
-use super::answer::{MAX_BODY, Refusal};
+use super::answer::{self, MAX_BODY, Refusal};
 use super::registry::Registry;
 use super::{
     SERVER, activities, artifacts, beside, builds, calls, comet, dev, login, models, page, scans, search, stages,
@@ -167,13 +166,8 @@ fn deployment(config: &mut ServiceConfig) {
         .service(deployment("builds/{build}/scan", "GET").route(web::get().to(scans::get_of_build)));
 }
 
-/// A path that refuses other methods in words.
 fn at(path: &str, allowed: &'static str) -> Resource {
-    web::resource(path.to_owned()).default_service(web::to(move || async move {
-        let mut answer = Refusal::wrong_method(allowed).error_response();
-        answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
-        answer
-    }))
+    answer::at(path, allowed, Refusal::wrong_method)
 }
 
 /// Any key is good, but somebody has to be there; an artifact's address says enough by itself. A fault meets what an

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tracing::info;
-use url::Url;
 
 use super::answer::{Answer, Body, Refusal};
 use super::deliver::{self, Post, Target};
@@ -83,8 +82,11 @@ pub struct Create {
 }
 
 fn is_address(location: &str) -> Result<(), Refusal> {
-    let http = Url::parse(location).is_ok_and(|url| ["http", "https"].contains(&url.scheme()));
-    if http { Ok(()) } else { Err(Refusal::invalid("location: it is no http or https address")) }
+    if deliver::is_address(location) {
+        Ok(())
+    } else {
+        Err(Refusal::invalid("location: it is no http or https address"))
+    }
 }
 
 pub async fn create(registry: Data<Registry>, Body(asked): Body<Create>) -> Answer {

@@ -2,13 +2,12 @@
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Resource, ResponseError, web};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::emulator::answer::Body;
+use crate::emulator::answer::{self, Body};
 
 /// What a handler returns.
 pub type Answer = Result<web::Json<Value>, Refusal>;
@@ -64,10 +63,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Told<T> {
 
 /// A path that refuses other methods in words.
 pub fn at(path: &str, allowed: &'static str) -> Resource {
-    web::resource(path.to_owned()).default_service(web::to(move || async move {
-        let message = format!("this path takes {allowed} only");
-        let mut answer = Refusal { status: StatusCode::METHOD_NOT_ALLOWED, message }.error_response();
-        answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
-        answer
-    }))
+    answer::at(path, allowed, |allowed| Refusal {
+        status: StatusCode::METHOD_NOT_ALLOWED,
+        message: format!("this path takes {allowed} only"),
+    })
 }

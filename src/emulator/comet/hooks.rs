@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tracing::info;
-use url::Url;
 
 use super::answer::{Answer, Refusal, Told};
 use super::deliver::{self, Post};
+use crate::emulator::deliver::is_address;
 use crate::emulator::registry::Registry;
 
 /// All that is configured, each with its queue.
@@ -78,8 +78,7 @@ impl Address {
     }
 
     fn target(&self) -> Result<deliver::Target, Refusal> {
-        let http = Url::parse(&self.url).is_ok_and(|url| ["http", "https"].contains(&url.scheme()));
-        if !http {
+        if !is_address(&self.url) {
             return Err(Refusal::invalid("url: it is no http or https address"));
         }
         let mut headers = HeaderMap::new();
