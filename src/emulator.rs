@@ -1,4 +1,4 @@
-//! The development registry: a stand-in for Verta, and beside it for Comet, on loopback, in memory.
+//! The development registry: a stand-in for Verta, and beside it for Comet and MLflow, on loopback, in memory.
 //!
 //! It has the paths, ids, events and errors of Verta as far as they are known, and where they are not it does the plain
 //! thing and says so. Beside them stand paths of its own: `/dev/faults`, `/dev/writes`, and `/dev/artifacts/…`, where
@@ -18,6 +18,7 @@ mod dev;
 mod entity;
 mod event;
 mod login;
+mod mlflow;
 mod models;
 mod origin;
 mod page;
@@ -51,6 +52,8 @@ const MIB: usize = 1024 * 1024;
 pub struct Options {
     /// How long a receiver may take to answer a delivery.
     pub delivery_timeout: Duration,
+    /// How long MLflow waits before it delivers for the second time. Each further time it waits twice as long.
+    pub retry_pause: Duration,
     /// How long a build without an external location takes.
     pub build_time: Duration,
     /// How many bytes an artifact may have.
@@ -63,6 +66,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             delivery_timeout: Duration::from_secs(10),
+            retry_pause: Duration::from_millis(500),
             build_time: Duration::from_secs(2),
             artifact_limit: 64 * MIB,
             artifacts_limit: 256 * MIB,

@@ -1,22 +1,32 @@
-//! The time, and dates as the deployment API writes them.
-
-use scanrelay::Timestamp;
+//! The time, and dates as the deployment API and MLflow write them.
 
 use super::entity::Uint64;
 
-#[expect(clippy::disallowed_methods, reason = "the registry is another machine as far as the daemon's clock goes")]
 pub fn now() -> Uint64 {
-    let now = Timestamp::from(std::time::SystemTime::now());
-    Uint64(u64::try_from(now.as_millis()).unwrap_or_default())
+    Uint64(micros() / 1000)
+}
+
+/// Microseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "the registry is another machine as far as the daemon's clock goes")]
+pub fn micros() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// `YYYY-MM-DDTHH:MM:SS.mmmZ`.
 pub fn iso(at: Uint64) -> String {
-    let Uint64(millis) = at;
-    let (days, day) = (millis / 86_400_000, millis % 86_400_000);
-    let (year, month, date) = civil(days);
-    let (hour, minute, second) = (day / 3_600_000, day / 60_000 % 60, day / 1000 % 60);
-    format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", day % 1000)
+    format!("{}.{:03}Z", to_the_second(at.0 / 1000), at.0 % 1000)
+}
+
+/// `YYYY-MM-DDTHH:MM:SS.mmmmmm+00:00`, of microseconds: as Python writes a time of UTC.
+pub fn python_iso(micros: u64) -> String {
+    format!("{}.{:06}+00:00", to_the_second(micros / 1_000_000), micros % 1_000_000)
+}
+
+fn to_the_second(seconds: u64) -> String {
+    let (year, month, date) = civil(seconds / 86_400);
+    let day = seconds % 86_400;
+    format!("{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}", day / 3600, day / 60 % 60, day % 60)
 }
 
 /// Days since 1970 as a Gregorian date. Years begin in March here, so that the leap day is a year's last.
@@ -47,5 +57,6 @@ mod tests {
         ] {
             assert_eq!(iso(Uint64(millis)), expected);
         }
+        assert_eq!(python_iso(1_795_410_621_017_821), "2026-11-23T05:10:21.017821+00:00");
     }
 }

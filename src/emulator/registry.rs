@@ -18,6 +18,7 @@ use super::deliver::{self, Call};
 use super::dev::{Fault, Write};
 use super::entity::{ModelVersion, RegisteredModel, Uint64};
 use super::event::{EventType, Happening, ResourceType, Uuids};
+use super::mlflow::Mlflow;
 use super::stages::Transition;
 use super::webhooks::Webhook;
 
@@ -72,6 +73,7 @@ pub struct State {
     pub calls: BTreeMap<Uint64, Call>,
     pub artifacts: Artifacts,
     pub comet: Comet,
+    pub mlflow: Mlflow,
     pub writes: Vec<Write>,
     pub fault: Fault,
 }
@@ -92,6 +94,7 @@ impl State {
             calls: BTreeMap::new(),
             artifacts: Artifacts::default(),
             comet: Comet::default(),
+            mlflow: Mlflow::default(),
             writes: Vec::new(),
             fault: Fault::None,
         }

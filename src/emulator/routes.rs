@@ -10,8 +10,8 @@ use actix_web::{HttpMessage as _, Resource, ResponseError as _};
 use super::answer::{self, MAX_BODY, Refusal};
 use super::registry::Registry;
 use super::{
-    SERVER, activities, artifacts, beside, builds, calls, comet, dev, login, models, page, scans, search, stages,
-    versions, webhooks,
+    SERVER, activities, artifacts, beside, builds, calls, comet, dev, login, mlflow, models, page, scans, search,
+    stages, versions, webhooks,
 };
 
 /// Who calls.
@@ -36,6 +36,7 @@ pub fn routes(registry: &Data<Registry>) -> impl FnOnce(&mut ServiceConfig) + us
             .configure(deployment)
             .configure(the_page)
             .configure(comet::routes)
+            .configure(mlflow::routes)
             .service(at("/dev/faults", "PUT").route(web::put().to(dev::faults)))
             .service(at("/dev/writes", "GET").route(web::get().to(dev::writes)))
             .service(
@@ -181,7 +182,7 @@ async fn door(
         if let Some(answer) = comet::turned_away(&request) {
             return Ok(request.into_response(answer));
         }
-    } else if request.path().starts_with("/api/") {
+    } else if request.path().starts_with("/api/") && !mlflow::is_asked(&request) {
         let email = request.headers().get("Grpc-Metadata-email").and_then(|email| email.to_str().ok());
         let Some(email) = email.map(str::trim).filter(|email| !email.is_empty()) else {
             let refusal = Refusal::unauthenticated("the header Grpc-Metadata-email is missing: it says who you are");
@@ -201,8 +202,9 @@ async fn door(
 fn meets(request: &ServiceRequest) -> bool {
     let path = request.path();
     if path.starts_with("/api/") {
-        // The one `POST` that only looks.
-        return request.method() != Method::POST || path.ends_with("/getUrlForArtifact");
+        // The one `POST` that only looks, and the one that reports.
+        let looks_or_reports = path.ends_with("/getUrlForArtifact") || mlflow::is_told(request);
+        return request.method() != Method::POST || looks_or_reports;
     }
     path.starts_with("/dev/artifacts/") && request.method() == Method::GET
 }

@@ -6,6 +6,7 @@ mod comet;
 mod events;
 mod harness;
 mod integration;
+mod mlflow;
 mod page;
 mod scans;
 mod stages;

@@ -133,11 +133,15 @@ pub struct Hook {
 
 impl Hook {
     pub fn start() -> Self {
+        Self::of(Registry::Verta(Verta::default()), Scheme::github())
+    }
+
+    pub fn of(registry: Registry, scheme: Scheme) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let location = format!("http://{}/hooks/verta", listener.local_addr().unwrap());
+        let location = format!("http://{}/hooks/here", listener.local_addr().unwrap());
         let secret = Secret::new(SECRET).unwrap();
-        let verifier = Verifier::new(Scheme::github(), vec![secret], Verifier::DEFAULT_TOLERANCE).unwrap();
-        let receiver = Receiver::new("verta", Registry::Verta(Verta::default()), verifier);
+        let verifier = Verifier::new(scheme, vec![secret], Verifier::DEFAULT_TOLERANCE).unwrap();
+        let receiver = Receiver::new("registry", registry, verifier);
         let intake = Data::new(Intake::new(Arc::new(receiver)));
         let (send, deliveries) = mpsc::unbounded_channel();
         let server = HttpServer::new(move || {
@@ -147,10 +151,10 @@ impl Hook {
                 async { HttpResponse::Accepted().json(json!({ "delivery": "1" })) }
             };
             let moved =
-                || async { HttpResponse::TemporaryRedirect().insert_header(("Location", "/hooks/verta")).finish() };
+                || async { HttpResponse::TemporaryRedirect().insert_header(("Location", "/hooks/here")).finish() };
             App::new()
-                .service(web::resource("/hooks/verta").app_data(intake.clone()).route(web::post().to(receive)))
-                .service(web::resource("/moved/verta").route(web::post().to(moved)))
+                .service(web::resource("/hooks/here").app_data(intake.clone()).route(web::post().to(receive)))
+                .service(web::resource("/moved/here").route(web::post().to(moved)))
         });
         let server = server.workers(1).disable_signals().listen(listener).unwrap().run();
         tokio::spawn(server);
