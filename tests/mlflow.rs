@@ -6,6 +6,8 @@
 mod catch_up;
 #[path = "mlflow/client.rs"]
 mod client;
+#[path = "mlflow/dev_registry.rs"]
+mod dev_registry;
 #[path = "mlflow/gate.rs"]
 mod gate;
 #[path = "daemon/harness.rs"]

@@ -8,7 +8,7 @@ use crate::harness::{Daemon, until};
 use crate::server::Server;
 
 /// Waits until a survey has come to its end that began when `after` had ended: when it ended.
-async fn surveyed(daemon: &Daemon, after: i64) -> i64 {
+pub async fn surveyed(daemon: &Daemon, after: i64) -> i64 {
     let status = || async { daemon.get("/api/v1/status").await.1["surveys"][0].clone() };
     let row = until("a survey", status, |row| row["failure"].is_null() && row["ended_at"].as_i64() > Some(after)).await;
     row["ended_at"].as_i64().unwrap()
@@ -25,8 +25,8 @@ fn is_of(row: &Value, model: &str) -> bool {
 #[tokio::test]
 async fn what_came_while_the_daemon_was_down_is_found_once_and_what_stood_before_starts_nothing() {
     let (server, _turn) = Server::turn().await;
-    let gate = Gate::new(server);
-    let mut ada = Client::start(server);
+    let gate = Gate::new(&server.url);
+    let mut ada = Client::start(&server.url);
     let version = ada.version("settled", HARMLESS);
     ada.does("set_alias", &set("settled", &version));
     let daemon = gate.start();
@@ -66,10 +66,10 @@ async fn what_came_while_the_daemon_was_down_is_found_once_and_what_stood_before
 #[tokio::test]
 async fn webhook_and_catch_up_make_one_delivery_and_a_forged_verdict_is_put_right() {
     let (server, _turn) = Server::turn().await;
-    let gate = Gate::new(server).asks_every("1s");
+    let gate = Gate::new(&server.url).asks_every("1s");
     let daemon = gate.start();
     let first = surveyed(&daemon, 0).await;
-    let mut ada = Client::start(server);
+    let mut ada = Client::start(&server.url);
     let kinds = [("MODEL_VERSION_ALIAS", "CREATED"), ("MODEL_VERSION", "CREATED"), ("MODEL_VERSION_TAG", "SET")];
     let webhook = server.webhook(&daemon, &kinds).await;
     let version = ada.version("raced", MALICIOUS);

@@ -9,6 +9,7 @@ answers = sys.stdout
 sys.stdout = sys.stderr
 
 import mlflow
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 client = mlflow.MlflowClient()
 
@@ -26,6 +27,34 @@ def version(name, file):
     return str(made.version)
 
 
+def uploaded(name, file):
+    """The same without a run, for a registry that has none: the files are put where they are to be."""
+    client.create_registered_model(name)
+    source = f"mlflow-artifacts:/models/{name}"
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / "weights").mkdir()
+        (pathlib.Path(folder) / "weights" / "model.pkl").write_bytes(bytes.fromhex(file))
+        get_artifact_repository(source).log_artifacts(folder)
+    made = client.create_model_version(name, source, await_creation_for=0)
+    return str(made.version)
+
+
+def downloaded(name, version):
+    """The files of a version, as the client fetches them."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=folder))
+        return {str(file.relative_to(folder)): file.read_bytes().hex() for file in folder.rglob("*") if file.is_file()}
+
+
+def webhook(url, events, secret):
+    return client.create_webhook("scanrelay", url, events, secret=secret).webhook_id
+
+
+def tested(webhook):
+    result = client.test_webhook(webhook)
+    return {"success": result.success, "status": result.response_status}
+
+
 def read(name, version):
     known = client.get_model_version(name, version)
     return {"tags": known.tags, "aliases": list(known.aliases)}
@@ -33,6 +62,15 @@ def read(name, version):
 
 DOES = {
     "version": version,
+    "uploaded": uploaded,
+    "downloaded": downloaded,
+    "webhook": webhook,
+    "tested": tested,
+    "webhooks": lambda: [webhook.webhook_id for webhook in client.list_webhooks()],
+    "delete_webhook": lambda webhook: client.delete_webhook(webhook),
+    "models": lambda: [model.name for model in client.search_registered_models()],
+    "versions": lambda name: [str(found.version) for found in client.search_model_versions(f"name='{name}'")],
+    "aliased": lambda name, alias: str(client.get_model_version_by_alias(name, alias).version),
     "read": read,
     "set_alias": lambda name, alias, version: client.set_registered_model_alias(name, alias, version),
     "delete_alias": lambda name, alias: client.delete_registered_model_alias(name, alias),

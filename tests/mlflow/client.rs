@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::server::{Server, python};
+use crate::server::python;
 
 /// What `pickle.dumps` makes of a list, and what calls a program when it is loaded.
 pub const HARMLESS: &[u8] = b"\x80\x04]\x94(K\x01K\x02K\x03e.";
@@ -21,14 +21,15 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn start(server: &Server) -> Self {
+    /// Of the server at that URL.
+    pub fn start(server: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let mut child = Command::new(python())
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mlflow/client.py"))
             // Nothing of the user's own configuration.
             .env_clear()
             .env("HOME", home.path())
-            .env("MLFLOW_TRACKING_URI", &server.url)
+            .env("MLFLOW_TRACKING_URI", server)
             .current_dir(home.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -52,7 +53,16 @@ impl Client {
 
     /// A new version of that model, with these bytes for a pickle: its number.
     pub fn version(&mut self, name: &str, file: &[u8]) -> String {
-        let made = self.does("version", &json!({ "name": name, "file": base16ct::lower::encode_string(file) }));
+        self.made("version", name, file)
+    }
+
+    /// The same without a run: its files are put to the artifact service.
+    pub fn uploaded(&mut self, name: &str, file: &[u8]) -> String {
+        self.made("uploaded", name, file)
+    }
+
+    fn made(&mut self, does: &str, name: &str, file: &[u8]) -> String {
+        let made = self.does(does, &json!({ "name": name, "file": base16ct::lower::encode_string(file) }));
         made.as_str().unwrap().to_owned()
     }
 

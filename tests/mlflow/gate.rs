@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::harness::{self, Daemon, Site, until};
-use crate::server::{SECRET, Server};
+use crate::server::SECRET;
 
 /// A daemon's folder, with an action `act` and the packaged scanner of pickles.
 pub struct Gate {
@@ -12,8 +12,9 @@ pub struct Gate {
 }
 
 impl Gate {
-    pub fn new(server: &Server) -> Self {
-        let site = Site::new(&server.url);
+    /// Beside the server at that URL.
+    pub fn new(server: &str) -> Self {
+        let site = Site::new(server);
         site.write("mlflow-secret", SECRET, 0o600);
         site.plugin(
             "act",
@@ -35,7 +36,7 @@ retry_max = "1s"
 retry_for = "10m"
 [registries.mlflow]
 kind = "mlflow"
-url = "{url}"
+url = "{server}"
 webhook = {{ secrets = [{{ file = "mlflow-secret" }}] }}
 promote_on = {{ alias = "production" }}
 scan_on = [{{ event = "version_created" }}, {{ tag = "scan", value = "requested" }}]
@@ -54,8 +55,7 @@ scanners = ["pickles"]
 [[routes]]
 on = "promotion"
 actions = ["act"]
-"#,
-            url = server.url,
+"#
         );
         Self { site, configuration }
     }

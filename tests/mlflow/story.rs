@@ -20,9 +20,9 @@ const WATCHED: Duration = Duration::from_secs(15);
 #[tokio::test]
 async fn an_alias_is_a_promotion_and_its_outcome_is_read_in_mlflow_s_client() {
     let (server, _turn) = Server::turn().await;
-    let gate = Gate::new(server);
+    let gate = Gate::new(&server.url);
     let daemon = gate.start();
-    let mut ada = Client::start(server);
+    let mut ada = Client::start(&server.url);
     let version = ada.version("promoted", HARMLESS);
     let webhook = server.webhook(&daemon, &[ALIAS_SET, TAG_SET]).await;
 
@@ -47,9 +47,9 @@ async fn an_alias_is_a_promotion_and_its_outcome_is_read_in_mlflow_s_client() {
 #[tokio::test]
 async fn a_version_is_scanned_with_its_files_and_the_verdict_is_read_in_mlflow_s_client() {
     let (server, _turn) = Server::turn().await;
-    let gate = Gate::new(server);
+    let gate = Gate::new(&server.url);
     let daemon = gate.start();
-    let mut ada = Client::start(server);
+    let mut ada = Client::start(&server.url);
     let webhook = server.webhook(&daemon, &[VERSION_CREATED, TAG_SET]).await;
     let changed = Instant::now();
     for (model, bytes, verdict) in [("harmless", HARMLESS, "safe"), ("malicious", MALICIOUS, "unsafe")] {
@@ -72,9 +72,9 @@ async fn a_version_is_scanned_with_its_files_and_the_verdict_is_read_in_mlflow_s
 #[tokio::test]
 async fn a_tag_asks_for_a_scan_once() {
     let (server, _turn) = Server::turn().await;
-    let gate = Gate::new(server);
+    let gate = Gate::new(&server.url);
     let daemon = gate.start();
-    let mut ada = Client::start(server);
+    let mut ada = Client::start(&server.url);
     let version = ada.version("asked", HARMLESS);
     let webhook = server.webhook(&daemon, &[TAG_SET]).await;
     let tag = |value: &str| json!({ "name": "asked", "version": version, "key": "scan", "value": value });
@@ -90,7 +90,7 @@ async fn a_tag_asks_for_a_scan_once() {
 #[tokio::test]
 async fn mlflow_s_own_test_starts_nothing_until_there_is_such_a_model() {
     let (server, _turn) = Server::turn().await;
-    let gate = Gate::new(server);
+    let gate = Gate::new(&server.url);
     let daemon = gate.start();
     let webhook = server.webhook(&daemon, &[VERSION_CREATED]).await;
     let test = async || {
@@ -102,7 +102,7 @@ async fn mlflow_s_own_test_starts_nothing_until_there_is_such_a_model() {
     let reason = rows[0]["reason"].as_str().unwrap();
     assert!(reason.contains("it is the registry's own test of its webhook"), "{reason}");
 
-    let mut ada = Client::start(server);
+    let mut ada = Client::start(&server.url);
     let version = ada.version("example_model", HARMLESS);
     let read = || std::future::ready(ada.tags("example_model", &version));
     until("the verdict", read, |tags| tags["scanrelay.verdict"] == "safe").await;

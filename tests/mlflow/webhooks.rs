@@ -11,7 +11,10 @@ use crate::server::{SECRET, Server};
 #[tokio::test]
 async fn the_command_makes_mlflow_s_webhook_tries_and_deletes_it() {
     let (server, _turn) = Server::turn().await;
-    let gate = Gate::new(server);
+    makes_tries_and_deletes(&Gate::new(&server.url)).await;
+}
+
+pub async fn makes_tries_and_deletes(gate: &Gate) {
     let daemon = gate.start();
     let text =
         gate.configuration().replace("[server]\n", &format!("[server]\npublic_url = \"http://{}\"\n", daemon.intake));
