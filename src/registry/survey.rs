@@ -102,6 +102,9 @@ impl Registry {
     }
 }
 
+/// More of one registry are not looked at: each is a row to remember.
+pub(super) const MOST: usize = 50_000;
+
 /// The answers of a survey so far, in the order of its requests.
 pub(super) struct Answers<'a>(slice::Iter<'a, Exchange>);
 
@@ -123,9 +126,12 @@ pub(super) fn survey(
     seek: impl FnOnce(&mut Answers<'_>, &mut Vec<Reading>) -> Result<(), SurveyStep>,
 ) -> SurveyStep {
     let mut found = Vec::new();
-    match seek(&mut Answers(seen.iter()), &mut found) {
-        Ok(()) => SurveyStep::Found(Findings::of(found, false)),
-        Err(SurveyStep::Send(_)) if seen.len() >= Registry::LONGEST_SURVEY => {
+    let end = seek(&mut Answers(seen.iter()), &mut found);
+    let is_too_much = found.len() > MOST;
+    found.truncate(MOST);
+    match end {
+        Ok(()) => SurveyStep::Found(Findings::of(found, is_too_much)),
+        Err(SurveyStep::Send(_)) if is_too_much || seen.len() >= Registry::LONGEST_SURVEY => {
             SurveyStep::Found(Findings::of(found, true))
         }
         Err(step) => step,

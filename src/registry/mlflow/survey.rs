@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::event::Tag;
 use crate::registry::answer::{object, query};
+use crate::registry::survey::MOST;
 use crate::registry::{Exchange, Findings, Reading, Registry, Request, SurveyStep};
 use crate::{Event, EventKind, Timestamp};
 
@@ -13,8 +14,6 @@ const MODELS: &str = "/api/2.0/mlflow/registered-models/search";
 const VERSIONS: &str = "/api/2.0/mlflow/model-versions/search";
 /// An answer is read up to a bound, and a model may have many versions and tags in it.
 const PER_PAGE: &str = "100";
-/// More of one registry are not looked at: each is a row to remember.
-const MOST: usize = 50_000;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
