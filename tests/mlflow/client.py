@@ -27,6 +27,18 @@ def version(name, file):
     return str(made.version)
 
 
+def one_file(name, file):
+    """The same of a version that is one file."""
+    client.create_registered_model(name)
+    run = client.create_run("0")
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "model.pkl"
+        path.write_bytes(bytes.fromhex(file))
+        client.log_artifact(run.info.run_id, str(path))
+    made = client.create_model_version(name, f"runs:/{run.info.run_id}/model.pkl", run_id=run.info.run_id)
+    return str(made.version)
+
+
 def uploaded(name, file):
     """The same without a run, for a registry that has none: the files are put where they are to be."""
     client.create_registered_model(name)
@@ -62,6 +74,7 @@ def read(name, version):
 
 DOES = {
     "version": version,
+    "one_file": one_file,
     "uploaded": uploaded,
     "downloaded": downloaded,
     "webhook": webhook,

@@ -56,6 +56,11 @@ impl Client {
         self.made("version", name, file)
     }
 
+    /// The same of a version that is one file, not a folder.
+    pub fn one_file(&mut self, name: &str, file: &[u8]) -> String {
+        self.made("one_file", name, file)
+    }
+
     /// The same without a run: its files are put to the artifact service.
     pub fn uploaded(&mut self, name: &str, file: &[u8]) -> String {
         self.made("uploaded", name, file)

@@ -52,8 +52,13 @@ async fn a_version_is_scanned_with_its_files_and_the_verdict_is_read_in_mlflow_s
     let mut ada = Client::start(&server.url);
     let webhook = server.webhook(&daemon, &[VERSION_CREATED, TAG_SET]).await;
     let changed = Instant::now();
-    for (model, bytes, verdict) in [("harmless", HARMLESS, "safe"), ("malicious", MALICIOUS, "unsafe")] {
-        let version = ada.version(model, bytes);
+    let folder: fn(&mut Client, &str, &[u8]) -> String = Client::version;
+    for (model, made, bytes, verdict) in [
+        ("harmless", folder, HARMLESS, "safe"),
+        ("malicious", folder, MALICIOUS, "unsafe"),
+        ("one-file", Client::one_file, MALICIOUS, "unsafe"),
+    ] {
+        let version = made(&mut ada, model, bytes);
         let read = || std::future::ready(ada.tags(model, &version));
         let settled =
             |tags: &serde_json::Value| tags["scanrelay.verdict"] == verdict && tags["scanrelay.scanned_at"].is_string();
@@ -63,9 +68,9 @@ async fn a_version_is_scanned_with_its_files_and_the_verdict_is_read_in_mlflow_s
         assert!(Timestamp::from_rfc3339(tags["scanrelay.scanned_at"].as_str().unwrap()).is_some(), "{tags}");
     }
     sleep_until(changed + WATCHED).await;
-    let rows = ended(&daemon, 8).await;
-    assert_eq!(count(&rows, "scan_request", "done"), 2, "{rows:?}");
-    assert_eq!(count(&rows, "tag_set", "ignored"), rows.len() - 2, "{rows:?}");
+    let rows = ended(&daemon, 12).await;
+    assert_eq!(count(&rows, "scan_request", "done"), 3, "{rows:?}");
+    assert_eq!(count(&rows, "tag_set", "ignored"), rows.len() - 3, "{rows:?}");
     server.forget(&webhook).await;
 }
 

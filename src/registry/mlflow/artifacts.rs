@@ -96,6 +96,13 @@ fn seek(event: &Event, seen: &[Exchange]) -> Result<ArtifactStep, ArtifactStep> 
         }
         nth += 1;
     }
+    if found.is_empty() && folders.len() == 1 && !root.is_empty() {
+        // The list of a file is empty, too: then the folder that it is in has it.
+        let (folder, name) = root.rsplit_once('/').unwrap_or(("", &root));
+        let Some(answer) = answers.next() else { return Ok(ArtifactStep::Send(get(list(folder)))) };
+        let is_it = |Object(file): &Object<File>| file.path == name && !file.is_dir;
+        found.extend(object::<Listing>(answer)?.files.iter().find(|file| is_it(file)).map(|_| source(folder, &root)));
+    }
     if found.is_empty() {
         // What is there later, such as a model that is still being logged, is a scan later.
         return Err(ArtifactStep::Retry("the registry has no file of the model yet".to_owned()));

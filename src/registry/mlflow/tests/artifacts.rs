@@ -74,7 +74,23 @@ fn no_name_leads_elsewhere_and_no_list_is_no_files() {
     let (_, found) = sought(&[&uri("mlflow-artifacts:/../m")]);
     assert!(matches!(found, ArtifactStep::Found(sources) if matches!(sources[0].location, Location::Path(_))));
     for none in [r#"{"files":[]}"#, "{}", "<html>log in</html>"] {
-        let (_, found) = sought(&[&root, none]);
+        // Where its own list is empty, the folder's is asked for.
+        let answers = [&root, none, none];
+        let (_, found) = sought(&answers[..if none.starts_with('{') { 3 } else { 2 }]);
         assert!(matches!(found, ArtifactStep::Retry(_)), "{none}: {found:?}");
     }
+}
+
+#[test]
+fn a_model_may_be_one_file() {
+    let one = uri("mlflow-artifacts:/0/ab/artifacts/model.pkl");
+    let (asked, found) = sought(&[&one, r#"{"files":[]}"#, BELOW]);
+    assert_eq!(asked[2], "GET /api/2.0/mlflow-artifacts/artifacts?path=0%2Fab%2Fartifacts");
+    let own = Location::Own("/api/2.0/mlflow-artifacts/artifacts/0/ab/artifacts/model.pkl".into());
+    assert_eq!(found, ArtifactStep::Found(vec![ArtifactSource::new("model.pkl", Some("pkl".into()), own)]));
+    let folder = r#"{"files":[{"path":"model.pkl","is_dir":true},{"path":"other.pkl","is_dir":false}]}"#;
+    let (_, found) = sought(&[&one, "{}", folder]);
+    assert!(matches!(found, ArtifactStep::Retry(_)), "an empty folder is no file, and its neighbour not the model");
+    let (asked, _) = sought(&[&uri("mlflow-artifacts:/model.pkl"), "{}", BELOW]);
+    assert_eq!(asked[2], "GET /api/2.0/mlflow-artifacts/artifacts");
 }
