@@ -8,8 +8,13 @@ use super::statement::Statements as _;
 use super::{StoreError, settle};
 use crate::daemon::job::{Ending, Phase};
 
+/// Whether a job tells of a scan as job `?2` does, or of a promotion as it does.
+const SAME_MATTER: &str = "(tell ->> 'tell' in ('scanning', 'scanned'))
+    = (select other.tell ->> 'tell' in ('scanning', 'scanned') from job as other where other.id = ?2)";
+
 /// A new report takes the place of those of its lane that nobody is at; new progress only that of older progress, since
-/// an outcome must not be lost to a word on the way.
+/// an outcome must not be lost to a word on the way. What is told of a scan and what of a promotion stand side by side in a
+/// registry, so that neither takes the other's place.
 ///
 /// The new job stands in its lane already, so that a delivery whose report replaces its own progress is not closed.
 pub(super) fn make_room(
@@ -26,7 +31,7 @@ pub(super) fn make_room(
     };
     let query = format!(
         "select id from job where lane = ?1 and ended_at is null and claimed_at is null
-            and id <> ?2 and phase in {replaced}"
+            and id <> ?2 and phase in {replaced} and {SAME_MATTER}"
     );
     let ids: Vec<i64> =
         connection.statement(&query)?.query_map(params![lane, new], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -43,10 +48,13 @@ pub(super) fn is_free(connection: &Connection, lane: &str) -> Result<bool, Store
     Ok(connection.statement(query)?.query_row([lane], |row| row.get(0))?)
 }
 
-/// Whether a newer report waits behind this job.
+/// Whether a newer report of the same waits behind this job.
 pub(super) fn is_overtaken(connection: &Connection, lane: &str, job: i64) -> Result<bool, StoreError> {
-    let query = "select exists (select 1 from job where lane = ?1 and ended_at is null and state = 'waiting' and phase = 'report' and id > ?2)";
-    Ok(connection.statement(query)?.query_row(params![lane, job], |row| row.get(0))?)
+    let query = format!(
+        "select exists (select 1 from job where lane = ?1 and ended_at is null and state = 'waiting' and phase = 'report'
+            and id > ?2 and {SAME_MATTER})"
+    );
+    Ok(connection.statement(&query)?.query_row(params![lane, job], |row| row.get(0))?)
 }
 
 /// The first of the lane becomes due when nobody else is, unless it is held: then its place is kept.

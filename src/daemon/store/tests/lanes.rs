@@ -56,6 +56,39 @@ async fn a_report_that_has_to_wait_gives_way_to_a_newer_one() {
     assert_eq!(bench.claim("registry:verta").await.delivery, 2, "at once, not in an hour");
 }
 
+/// A promotion of what scans are about, too, as on registries whose scans are of versions.
+async fn end_a_promotion(bench: &Bench) -> i64 {
+    let mut body = promotion("p", "77", "1001");
+    body["new_entity"]["scan_request"] = json!({ "buildId": "1" });
+    let id = bench.accept(body, &plan(&[], &["act"])).await;
+    bench.end("registry:verta", confirmed()).await;
+    bench.end("plugin:act", acted(Status::Complete)).await;
+    id
+}
+
+#[tokio::test]
+async fn how_a_promotion_ended_takes_no_verdict_s_place_and_no_verdict_takes_that_of_a_promotion() {
+    let (bench, report) = telling_the_first().await;
+    end_a_scan(&bench).await;
+    let promoted = end_a_promotion(&bench).await;
+    let waits = "report verta waiting";
+    bench.check(2, "open", &["progress verta superseded", "run alpha done", waits]).await;
+    bench.check(promoted, "open", &["confirm verta done", "progress verta superseded", "run act done", waits]).await;
+    end_a_scan(&bench).await;
+    bench.check(2, "done", &["progress verta superseded", "run alpha done", "report verta superseded"]).await;
+    bench.check(promoted, "open", &["confirm verta done", "progress verta superseded", "run act done", waits]).await;
+    bench.settle(&report, told()).await;
+    assert_eq!(bench.claim("registry:verta").await.delivery, 3);
+}
+
+#[tokio::test]
+async fn a_verdict_that_has_to_wait_does_not_give_way_to_a_promotion() {
+    let (bench, report) = telling_the_first().await;
+    end_a_promotion(&bench).await;
+    bench.settle(&report, again_after(Duration::from_hours(1), true)).await;
+    bench.check(1, "open", &["progress verta superseded", "run alpha done", "report verta due"]).await;
+}
+
 #[tokio::test]
 async fn progress_replaces_older_progress_and_never_a_report() {
     let (bench, report) = telling_the_first().await;
