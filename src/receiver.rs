@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::event::Payload;
-use crate::registry::{Findings, Rules};
+use crate::registry::{Findings, Roll, Rules};
 use crate::{BodyError, Caller, Event, Registry, Scheme, Timestamp, TraceParent, Verified, Verifier, VerifyError};
 
 /// Headers that are kept with a delivery. All others, and every signature and token, are forgotten.
@@ -60,6 +60,9 @@ pub struct Delivery {
     trace: Option<TraceParent>,
     surveyed_at: Option<Timestamp>,
     is_settled: bool,
+    roll: Option<Roll>,
+    /// What else the body says that a rule matches.
+    others: Vec<Event>,
 }
 
 /// What makes two deliveries of one registry the same one: a signed id, else an id in the signed body, else the body.
@@ -145,10 +148,14 @@ impl Receiver {
     /// Who has not signed the body hears nothing of what is in it: every [`ReceiveError::Unverified`] comes before any
     /// [`ReceiveError::Body`]. A signed body must be one UTF-8 JSON object, at most 128 levels deep, without a key twice in
     /// one object. Its length is the caller's to bound. An object that is no event we know is
-    /// [`EventKind::Other`](crate::EventKind::Other), not an error.
+    /// [`EventKind::Other`](crate::EventKind::Other), not an error. A body that tells of several changes is one delivery until
+    /// it is [split](Delivery::split).
     pub fn verify_at(&self, caller: &Caller<'_>, body: Bytes, now: Timestamp) -> Result<Delivery, ReceiveError> {
         let verified = self.verifier.verify_at(caller, &body, now)?;
-        let mut event = self.rules.apply(self.registry.read(&self.name, &body)?);
+        let mut reading = self.registry.read(&self.name, &body)?;
+        let roll = reading.roll.take();
+        let mut others = self.rules.apply(reading);
+        let mut event = others.remove(0);
         let scheme = self.verifier.scheme();
         let trace = trace(caller, scheme);
         event.raw = Some(Payload::of_checked(body.clone()));
@@ -164,6 +171,8 @@ impl Receiver {
             trace,
             surveyed_at: None,
             is_settled: false,
+            roll,
+            others,
         })
     }
 
@@ -174,13 +183,18 @@ impl Receiver {
     /// [`Registry::survey`] alone, of the answers of the origin that was asked. So they are verified by `catch-up`, have no
     /// peer and no headers, and their body is the event itself.
     pub fn found(&self, findings: Findings, surveyed_at: Timestamp) -> Vec<Delivery> {
-        let changes = findings.into_readings().map(|reading| (reading.is_settled, self.rules.apply(reading)));
-        changes.filter_map(|(is_settled, event)| found(event, is_settled, surveyed_at)).collect()
+        let mut all = Vec::with_capacity(findings.len());
+        for mut reading in findings.into_readings() {
+            let (is_settled, mut roll) = (reading.is_settled, reading.roll.take());
+            let deliveries = self.rules.apply(reading).into_iter().filter_map(|event| found(event, surveyed_at));
+            all.extend(deliveries.map(|delivery| Delivery { is_settled, roll: roll.take(), ..delivery }));
+        }
+        all
     }
 }
 
 /// `None`: the event does not say what changed, so that nobody could know it again.
-fn found(mut event: Event, is_settled: bool, surveyed_at: Timestamp) -> Option<Delivery> {
+fn found(mut event: Event, surveyed_at: Timestamp) -> Option<Delivery> {
     let change = [event.change_key.as_deref()?, "@", &surveyed_at.as_millis().to_string()].concat();
     let body = Bytes::from(serde_json::to_vec(&event).ok()?);
     event.raw = Some(Payload::of_checked(body.clone()));
@@ -195,7 +209,9 @@ fn found(mut event: Event, is_settled: bool, surveyed_at: Timestamp) -> Option<D
         headers: Vec::new(),
         trace: None,
         surveyed_at: Some(surveyed_at),
-        is_settled,
+        is_settled: false,
+        roll: None,
+        others: Vec::new(),
     })
 }
 
@@ -222,6 +238,26 @@ impl Delivery {
     /// What happened.
     pub fn event(&self) -> &Event {
         &self.event
+    }
+
+    /// All that stands of the version that the event is of, where the registry told the whole of it.
+    pub fn roll(&self) -> Option<&Roll> {
+        self.roll.as_ref()
+    }
+
+    /// It, and a delivery for each other change that its body tells of and a rule matches: a version may come to production
+    /// and be asked a scan of at once. All have the same body, and keys of their own.
+    pub fn split(mut self) -> Vec<Self> {
+        let others = std::mem::take(&mut self.others);
+        let apart = |event: Event| {
+            let mut delivery = Self { roll: None, ..self.clone() };
+            let change = event.change_key.as_deref().unwrap_or_default();
+            delivery.key = DedupeKey::of("change", &[&self.key.0[..], change.as_bytes()].concat());
+            delivery.event = Event { raw: self.event.raw.clone(), ..event };
+            delivery
+        };
+        let apart: Vec<Self> = others.into_iter().map(apart).collect();
+        std::iter::once(self).chain(apart).collect()
     }
 
     /// What happened, for who needs nothing else any more.

@@ -23,6 +23,7 @@ pub mod huggingface;
 pub mod login;
 pub mod mlflow;
 mod object;
+mod roll;
 mod rule;
 mod scalar;
 mod survey;
@@ -37,6 +38,7 @@ pub use generic::Generic;
 pub use github::GitHub;
 pub use huggingface::HuggingFace;
 pub use mlflow::Mlflow;
+pub use roll::Roll;
 pub use rule::{Rule, Rules};
 pub use survey::{Findings, SurveyStep};
 pub use verta::Verta;
@@ -397,12 +399,13 @@ pub(crate) struct Reading {
     pub(crate) also: Vec<Event>,
     /// The registry says itself that somebody has seen to it.
     pub(crate) is_settled: bool,
+    pub(crate) roll: Option<Roll>,
 }
 
 impl Reading {
     /// Of one change.
     pub(crate) fn of(event: Event) -> Self {
-        Self { event, also: Vec::new(), is_settled: false }
+        Self { event, also: Vec::new(), is_settled: false, roll: None }
     }
 
     /// Of one change that somebody has seen to.

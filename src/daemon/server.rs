@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER, X_FORWARDED_FOR};
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use rustls::sign::CertifiedKey;
@@ -186,8 +186,22 @@ struct Taken {
     duplicate: bool,
 }
 
-/// A verified delivery, and what it was let in by: a reload that comes in between changes nothing for it.
+/// All that a verified body tells of. The sender hears of the first that is new. When one of them cannot be stored, it posts
+/// the body again, and those that were are duplicates.
 async fn take_in(front: &Front, delivery: Delivery, door: &Door, terms: &Terms) -> HttpResponse {
+    let mut answer: Option<HttpResponse> = None;
+    for delivery in delivery.split() {
+        let taken = take_one(front, delivery, door, terms).await;
+        if !taken.status().is_success() {
+            return taken;
+        }
+        answer = answer.filter(|before| before.status() == StatusCode::ACCEPTED).or(Some(taken));
+    }
+    answer.unwrap_or_else(|| unavailable("store_failed", "the delivery could not be stored, try again later"))
+}
+
+/// A verified delivery, and what it was let in by: a reload that comes in between changes nothing for it.
+async fn take_one(front: &Front, delivery: Delivery, door: &Door, terms: &Terms) -> HttpResponse {
     let verified = Instant::now();
     let counters = &door.counters;
     let plan = (terms.route)(delivery.event());

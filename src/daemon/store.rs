@@ -29,6 +29,7 @@ mod reader;
 mod recall;
 mod replay;
 mod retry;
+mod roll;
 mod room;
 mod round;
 mod seen;

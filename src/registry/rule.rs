@@ -61,17 +61,25 @@ impl Rule {
 }
 
 impl Rules {
-    /// The event, as these rules name it. Where several things changed at once, it tells of the first that a rule matches.
-    pub(crate) fn apply(&self, reading: Reading) -> Event {
+    /// The events, as these rules name them. Where several things changed at once, each that a rule matches is one, first
+    /// the promotions; where none does, the first stands for all.
+    pub(crate) fn apply(&self, reading: Reading) -> Vec<Event> {
         let Reading { event, also, .. } = reading;
-        for (rules, kind) in [(&self.promote_on, EventKind::Promotion), (&self.scan_on, EventKind::ScanRequest)] {
-            let mut all = std::iter::once(&event).chain(&also);
-            if let Some(found) = all.find(|event| rules.iter().any(|rule| rule.matches(&event.kind, &event.change))) {
-                return keyed(found.clone(), kind);
+        let matches = |rules: &[Rule], event: &Event| rules.iter().any(|rule| rule.matches(&event.kind, &event.change));
+        let (mut promotions, mut requests) = (Vec::new(), Vec::new());
+        for event in std::iter::once(&event).chain(&also) {
+            if matches(&self.promote_on, event) {
+                promotions.push(keyed(event.clone(), EventKind::Promotion));
+            } else if matches(&self.scan_on, event) {
+                requests.push(keyed(event.clone(), EventKind::ScanRequest));
             }
         }
-        let kind = event.kind.clone();
-        keyed(event, kind)
+        promotions.append(&mut requests);
+        if promotions.is_empty() {
+            let kind = event.kind.clone();
+            promotions.push(keyed(event, kind));
+        }
+        promotions
     }
 }
 
@@ -108,6 +116,11 @@ pub(crate) fn change_key(event: &Event) -> Option<String> {
     Some(key)
 }
 
+/// A part of a key.
+pub(crate) fn part(text: &str) -> String {
+    encoded(text)
+}
+
 /// The parts at even places as they are, those between percent-encoded.
 fn put(key: &mut String, parts: &[&str]) {
     for (nth, part) in parts.iter().enumerate() {
@@ -141,7 +154,7 @@ mod tests {
     }
 
     fn check(rules: &Rules, reading: Reading, kind: &EventKind, key: &str) {
-        let event = rules.apply(reading);
+        let event = rules.apply(reading).remove(0);
         assert_eq!((&event.kind, event.change_key.as_deref()), (kind, Some(key)));
     }
 

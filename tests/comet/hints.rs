@@ -180,3 +180,32 @@ async fn versions_of_the_same_name_in_two_workspaces_are_two() {
     assert_eq!(read["metadata"]["scanrelay.deployment_status"], "complete");
     assert_eq!(gate.acted(), 2);
 }
+
+#[tokio::test]
+async fn a_scan_that_is_asked_for_beside_production_runs_and_promotes_nothing_again() {
+    let registry = Registry::start();
+    let gate = Gate::new(&registry.url, "reconcile_every = \"1s\"");
+    gate.site.plugin("act", ACT);
+    gate.site.plugin("scan", "cat > /dev/null; echo '{\"type\":\"result\",\"verdict\":\"safe\"}'");
+    let mut ada = Client::start(&registry.url);
+    ada.registers("fraud");
+    let daemon = gate.start();
+    let status = || async { daemon.get("/api/v1/status").await.1["surveys"][0].clone() };
+    until("the first look", status, |row| row["ended_at"].is_i64()).await;
+    plain_webhook(&registry, &daemon).await;
+    ada.changes("add_tag", "fraud", "tag", "Production");
+    ended(&daemon, 1).await;
+
+    ada.changes("add_tag", "fraud", "tag", "Scan me");
+    let rows = ended(&daemon, 3).await;
+    let mut told: Vec<(&str, &str, &str)> = rows.iter().map(|row| (words(row).0, words(row).1, reason(row))).collect();
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [("promotion", "done", ""), ("promotion", "ignored", "nothing changed"), ("scan_request", "done", "")]
+    );
+    let looked = status().await["ended_at"].as_i64().unwrap();
+    until("two looks more", status, |row| row["ended_at"].as_i64() > Some(looked + 1000)).await;
+    assert_eq!((ended(&daemon, 3).await.len(), gate.acted()), (3, 1));
+    assert_eq!(ada.reads("fraud")["metadata"]["scanrelay.verdict"], "safe");
+}

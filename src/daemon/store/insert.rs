@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
+use scanrelay::registry::Roll;
 use scanrelay::{Delivery, Timestamp};
 
 use super::batch::Batch;
@@ -13,7 +14,7 @@ use super::ledger::{self, Mended, Standing};
 use super::room::{Look, Room};
 use super::seen::Key;
 use super::statement::Statements as _;
-use super::{Store, StoreError, lane};
+use super::{Store, StoreError, lane, roll};
 use crate::daemon::job::plan::{NewJob, Plan};
 use crate::daemon::job::{Phase, State};
 
@@ -103,6 +104,7 @@ struct Prepared {
     /// What the ledger may know of.
     told: Option<ledger::Told>,
     claim: Option<Claim>,
+    roll: Option<Roll>,
     surveyed_at: Option<Timestamp>,
 }
 
@@ -110,7 +112,7 @@ impl Prepared {
     fn of(Intake { delivery, plan }: Intake) -> Result<Self, StoreError> {
         let key = Key::of(&delivery);
         let (told, claim) = (ledger::Told::of(delivery.event()), Claim::of(&delivery));
-        let surveyed_at = delivery.surveyed_at();
+        let (surveyed_at, roll) = (delivery.surveyed_at(), delivery.roll().cloned());
         let verified = delivery.verified();
         let verified_by = match surveyed_at {
             Some(_) => verified.scheme.clone(),
@@ -141,6 +143,7 @@ impl Prepared {
             planned,
             told,
             claim,
+            roll,
             surveyed_at,
         })
     }
@@ -149,6 +152,9 @@ impl Prepared {
         let known = self.key.look(batch, &self.registry, now)?;
         if let Some(id) = known.same {
             return Ok(Inserted::Duplicate(id));
+        }
+        if let Some(roll) = &self.roll {
+            roll::call(batch, &self.registry, roll, self.surveyed_at, now)?;
         }
         let aside = match self.aside(batch, now)? {
             Found::Nothing => None,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::claimed::{Claim, Known};
 use super::ledger::{Standing, Told};
 use super::statement::Statements as _;
-use super::{Store, StoreError};
+use super::{Store, StoreError, roll};
 
 /// One transaction should not hold up the intake.
 const STEP: usize = 256;
@@ -141,6 +141,9 @@ impl Store {
                 let mut tampered = Vec::new();
                 for Noted { delivery, told, claim } in &step {
                     let registry = &delivery.event().registry;
+                    if let Some(roll) = delivery.roll() {
+                        roll::call(connection, registry, roll, delivery.surveyed_at(), now)?;
+                    }
                     let standing = told.as_ref().map(|told| told.look(connection, registry)).transpose()?;
                     match standing {
                         Some(Standing::Tampered(_)) => tampered.push(delivery.clone()),

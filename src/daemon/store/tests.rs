@@ -12,6 +12,7 @@ mod lanes;
 mod ledger;
 mod migration;
 mod retention;
+mod rolls;
 mod rounds;
 mod settling;
 mod unfolding;

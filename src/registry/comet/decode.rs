@@ -10,8 +10,9 @@ use serde_json::Value;
 use super::Comet;
 use crate::event::Change;
 use crate::registry::object::Object;
+use crate::registry::rule::part as key_part;
 use crate::registry::scalar::Scalar;
-use crate::registry::{Reading, other};
+use crate::registry::{Reading, Roll, other};
 use crate::{BodyError, Event, EventKind, Stage, body};
 
 /// No version has more; what is beyond is not looked at.
@@ -84,6 +85,9 @@ impl Body {
             return Reading::of(event);
         }
 
+        let stands = [&self.stages, &self.tags].iter().any(|list| !list.is_null());
+        let roll =
+            Roll::of(&event, stands.then(|| [&self.stages, &self.tags].into_iter().flat_map(names)), status.as_deref());
         let from = part(&self.previous_value, STATUS).filter(|name| name != NO_STATUS).map(|name| Stage::new(&name));
         let by_status = status.filter(|name| name != NO_STATUS).map(|name| Change {
             stage_from: from,
@@ -91,27 +95,56 @@ impl Body {
             ..Change::default()
         });
         let listed = [&self.stages, &self.tags].into_iter().flat_map(names);
-        changed(event, by_status.into_iter().chain(listed.map(to)))
+        let changes = by_status.into_iter().chain(listed.map(to)).collect();
+        Reading { roll, ..changed(event, changes) }
     }
 }
 
 /// An event with its changes, each of them once: of a change of stages the first is its own.
-pub(super) fn changed(mut event: Event, all: impl Iterator<Item = Change>) -> Reading {
+fn changed(mut event: Event, all: Vec<Change>) -> Reading {
     let mut changes: Vec<Change> = Vec::new();
     for change in all {
         if changes.iter().all(|known| known.stage_to != change.stage_to) {
             changes.push(change);
         }
     }
-    if event.kind == EventKind::StageChanged {
-        if changes.is_empty() {
-            event.change_key = no_stage(&event);
-        } else {
-            event.change = changes.remove(0);
-        }
+    if event.kind == EventKind::StageChanged && !changes.is_empty() {
+        let change = changes.remove(0);
+        event = stands(&event, change);
     }
-    let also = changes.into_iter().map(|change| Event { change, ..event.clone() }).collect();
+    let also = changes.into_iter().map(|change| stands(&event, change)).collect();
     Reading { also, ..Reading::of(event) }
+}
+
+/// The event of a version that has that stage. Each stage has a key of its own: a version may have several, and another
+/// that comes or goes is no news of this one.
+pub(super) fn stands(event: &Event, change: Change) -> Event {
+    let key = prefix(event)
+        .zip(change.stage_to.as_ref())
+        .map(|(prefix, stage)| [&prefix, &key_part(stage.as_str()), "=set"].concat());
+    Event { change, change_key: key, ..event.clone() }
+}
+
+/// How the keys of a version's stages begin.
+fn prefix(event: &Event) -> Option<String> {
+    let (model, version) = (event.model.id.as_ref()?, event.version.name.as_ref()?);
+    Some(["stage:", &key_part(model), "/", &key_part(version), "/"].concat())
+}
+
+impl Roll {
+    /// Of the version that the event is of.
+    pub(super) fn of<'a>(
+        event: &Event,
+        listed: Option<impl Iterator<Item = &'a str>>,
+        status: Option<&str>,
+    ) -> Option<Self> {
+        let key = |name: &str| key_part(Stage::new(name).as_str());
+        Some(Self {
+            prefix: prefix(event)?,
+            listed: listed.map(|names| names.map(key).collect()),
+            status: status.map(|name| if name == NO_STATUS { String::new() } else { key(name) }),
+        })
+    }
 }
 
 /// A list of names, or one name. Anything else is none.
@@ -144,12 +177,4 @@ fn kind(word: Option<&str>, knows_stages: bool) -> EventKind {
 pub(super) fn identity(workspace: Option<&str>, model: Option<&str>) -> Option<String> {
     let part = |text: &str| text.replace('%', "%25").replace('/', "%2F");
     Some([&part(workspace?), "/", &part(model?)].concat())
-}
-
-/// That a version has no stage at all is a state too: without it, the same stage given again would look like the one
-/// that is known.
-fn no_stage(event: &Event) -> Option<String> {
-    let mut gone = event.clone();
-    gone.change.stage_to = Some(Stage::new(""));
-    crate::registry::rule::change_key(&gone)
 }

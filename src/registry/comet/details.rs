@@ -83,6 +83,11 @@ impl Item {
         known.then(|| said.into_iter().flat_map(names).collect())
     }
 
+    /// All of it but the status.
+    pub(super) fn listed(&self) -> impl Iterator<Item = &str> {
+        [&self.stages, &self.tags].into_iter().flat_map(names)
+    }
+
     fn stages(&self) -> Option<Vec<Stage>> {
         Some(self.words()?.into_iter().map(Stage::new).collect())
     }

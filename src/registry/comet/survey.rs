@@ -2,13 +2,13 @@
 
 use serde::Deserialize;
 
-use super::decode::{changed, identity, to};
+use super::decode::{identity, stands, to};
 use super::details::{Item, unknown};
 use super::{Comet, get};
 use crate::registry::answer::{object, query};
 use crate::registry::object::Object;
 use crate::registry::survey::{Answers, survey};
-use crate::registry::{Exchange, Reading, SurveyStep};
+use crate::registry::{Exchange, Reading, Roll, SurveyStep};
 use crate::{Event, EventKind};
 
 #[derive(Default, Deserialize)]
@@ -67,8 +67,8 @@ fn seek(comet: &Comet, name: &str, answers: &mut Answers<'_>, found: &mut Vec<Re
     Ok(())
 }
 
-/// That it was made, and which stages it has.
-fn says(mut event: Event, item: &Item) -> Result<[Reading; 2], SurveyStep> {
+/// That it was made, and each stage that it has.
+fn says(mut event: Event, item: &Item) -> Result<Vec<Reading>, SurveyStep> {
     let (Some(version), Some(stages)) = (&item.version, item.words()) else {
         let model = event.model.name.unwrap_or_default();
         return Err(SurveyStep::Refused(format!(
@@ -76,7 +76,15 @@ fn says(mut event: Event, item: &Item) -> Result<[Reading; 2], SurveyStep> {
         )));
     };
     event.version.name = Some(version.clone());
-    let made = Reading::of(event.clone());
+    let roll = Roll::of(&event, Some(item.listed()), Some(item.status.as_str().unwrap_or_default()));
+    let mut readings = vec![Reading { roll, ..Reading::of(event.clone()) }];
     event.kind = EventKind::StageChanged;
-    Ok([made, changed(event, stages.into_iter().map(to))])
+    let mut known = Vec::new();
+    for stage in stages.into_iter().map(to) {
+        if !known.contains(&stage.stage_to) {
+            known.push(stage.stage_to.clone());
+            readings.push(Reading::of(stands(&event, stage)));
+        }
+    }
+    Ok(readings)
 }

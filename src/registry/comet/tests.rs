@@ -31,7 +31,7 @@ fn rules() -> Rules {
 
 /// As a receiver with these rules gives it.
 fn event(body: &str) -> Event {
-    rules().apply(read(&Comet::default(), body))
+    rules().apply(read(&Comet::default(), body)).remove(0)
 }
 
 fn line(step: &Step) -> String {

@@ -37,7 +37,7 @@ fn a_rule_finds_its_tag_among_several() {
     let mut rule = Rule::default();
     (rule.tag, rule.value) = (Some("scan".into()), Some("requested".into()));
     rules.scan_on = vec![rule];
-    let event = rules.apply(reading);
+    let event = rules.apply(reading).remove(0);
     assert_eq!(event.kind, EventKind::ScanRequest);
     assert_eq!(event.change_key.as_deref(), Some("tag:Airline_Delay_SparkML/8/scan=requested@1589859029343"));
 }

@@ -66,7 +66,7 @@ fn a_rule_finds_its_reference_among_several() {
     let mut rule = Rule::default();
     (rule.event, rule.alias) = (Some(EventKind::AliasSet), Some("production".into()));
     rules.promote_on = vec![rule];
-    let event = rules.apply(delivery("repo.content", "update", &refs));
+    let event = rules.apply(delivery("repo.content", "update", &refs)).remove(0);
     assert_eq!((event.kind, event.change.alias.as_deref()), (EventKind::Promotion, Some("production")));
 }
 

@@ -11,7 +11,7 @@ fn of(rest: &str) -> String {
     format!(r#"{{"workspaceName":"acme","modelName":"fraud","version":"1.0.0",{rest}}}"#)
 }
 
-const KEY: &str = "stage:acme%2Ffraud/1.0.0=production";
+const KEY: &str = "stage:acme%2Ffraud/1.0.0/production=set";
 
 #[test]
 fn comet_s_own_example_is_a_change_of_stage() {
@@ -41,9 +41,9 @@ fn every_spelling_of_a_stage_is_one() {
     }
     check(
         &of(r#""tags":["x","Scan me"]"#),
-        ("scan_request", Some("stage:acme%2Ffraud/1.0.0=scan%20me"), Some("scan me")),
+        ("scan_request", Some("stage:acme%2Ffraud/1.0.0/scan%20me=set"), Some("scan me")),
     );
-    check(&of(r#""stages":["x"]"#), ("stage_changed", Some("stage:acme%2Ffraud/1.0.0=x"), Some("x")));
+    check(&of(r#""stages":["x"]"#), ("stage_changed", Some("stage:acme%2Ffraud/1.0.0/x=set"), Some("x")));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_status_says_what_it_was() {
     assert_eq!(event.change.stage_from, Some(Stage::new("staging")));
     assert_eq!(event.actor.as_deref(), Some("ada"));
     let taken = event_of_status("None");
-    assert_eq!((taken.change.stage_to, taken.change_key.as_deref()), (None, Some("stage:acme%2Ffraud/1.0.0=")));
+    assert_eq!((taken.change.stage_to, taken.change_key), (None, None));
 }
 
 #[test]
@@ -116,7 +116,30 @@ fn the_same_stage_again_has_the_same_key_and_one_in_between_another() {
     let key = |stages: &str| event(&of(&format!(r#""stages":{stages}"#))).change_key;
     assert_eq!(key(r#"["Production"]"#), key(r#"["Staging","Production"]"#), "a stage beside it changes nothing");
     assert_ne!(key(r#"["Production"]"#), key(r#"["Staging"]"#));
-    assert_eq!(key("[]").as_deref(), Some("stage:acme%2Ffraud/1.0.0="), "that there is none is a state, too");
+    assert_eq!(key("[]"), None);
+}
+
+#[test]
+fn what_a_body_tells_the_whole_of_is_on_the_roll() {
+    let check = |rest: &str, listed: Option<&[&str]>, status: Option<&str>| {
+        let roll = read(&Comet::default(), &of(rest)).roll.unwrap();
+        let expected = listed.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!((roll.listed, roll.status.as_deref()), (expected, status), "{rest}");
+        assert_eq!(roll.prefix, "stage:acme%2Ffraud/1.0.0/");
+    };
+    check(r#""stages":["Scan me"],"tags":["x"]"#, Some(&["scan%20me", "x"]), None);
+    check(r#""stages":[]"#, Some(&[]), None);
+    check(r#""status":"Production""#, None, Some("production"));
+    check(r#""status":"None","stages":["x"]"#, Some(&["x"]), Some(""));
+}
+
+#[test]
+fn each_stage_that_a_rule_names_is_an_event() {
+    let all = rules().apply(read(&Comet::default(), &of(r#""stages":["x","Scan me","Production"]"#)));
+    let told: Vec<(String, String)> =
+        all.into_iter().map(|event| (event.kind.to_string(), event.change_key.unwrap())).collect();
+    let key = |stage: &str| format!("stage:acme%2Ffraud/1.0.0/{stage}=set");
+    assert_eq!(told, [("promotion".to_owned(), key("production")), ("scan_request".to_owned(), key("scan%20me"))]);
 }
 
 #[test]
