@@ -4,6 +4,7 @@
 
 mod invocation;
 mod line;
+mod report;
 mod transcript;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use invocation::{Artifact, ArtifactFile, Invocation, Run};
 pub use line::{Finding, Line, LineError, printable};
+pub use report::{Format, Pointers, Report, ReportError};
 pub use transcript::{Conclusion, Fault, Taken, Transcript};
 
 /// The version of the contract, the `protocol` of the input.

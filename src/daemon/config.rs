@@ -8,6 +8,7 @@ mod fetch;
 mod files;
 mod kept;
 mod limits;
+mod output;
 mod plugins;
 mod raw;
 mod registries;
@@ -27,7 +28,8 @@ pub use catalog::{Catalog, Found};
 pub use error::ConfigError;
 pub use fetch::Fetch;
 pub use limits::{Admin, Limits, Retention, Server, StoreAt};
-pub use plugins::{Output, Plugin};
+pub use output::Output;
+pub use plugins::Plugin;
 pub use registries::{CatchUpFrom, Peer};
 pub use routes::Route;
 

@@ -100,8 +100,10 @@ pub async fn run(spec: Spec, cancel: CancellationToken, notes: mpsc::Sender<Note
     let exit = Exit::of(cut.map(|(cut, _)| cut), group.reap());
     drop(group);
     let mut record = listener.into_record();
-    if let Output::Jsonl = spec.output {
-        result_file::take(&mut record, &workdir).await;
+    match &spec.output {
+        Output::Jsonl => result_file::take(&mut record, &workdir).await,
+        Output::Report(report, _) => result_file::report(&mut record, &workdir, report, spec.fail_on),
+        Output::ExitCodes(_) => {}
     }
     let (said, log, dropped) = record.end();
     workdir.remove().await;

@@ -7,7 +7,7 @@ use scanrelay::Scheme;
 use serde_json::{Value, json};
 
 use super::Config;
-use super::plugins::Output;
+use super::output::Output;
 use super::registries::Peer;
 use super::tls::Tls;
 use crate::daemon::verdict::Policy;
@@ -42,6 +42,7 @@ impl Config {
             let output = match &plugin.output {
                 Output::Jsonl => "jsonl",
                 Output::Verdicts(_) | Output::Statuses(_) => "exit codes",
+                Output::Report(..) => "report",
             };
             let _ = writeln!(
                 text,

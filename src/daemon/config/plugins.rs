@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use scanrelay::Secret;
-use scanrelay::plugin::{PluginKind, Severity, Status, Verdict};
+use scanrelay::plugin::{PluginKind, Severity};
 use serde_json::{Map, Value};
 
 use super::error::{Fault, nearest};
-use super::raw::{RawExitCodes, RawPlugin, RawRoute};
+use super::output::{Output, Said};
+use super::raw::{RawPlugin, RawRoute};
 use super::{Source, files, limits, one_line, secrets, unknown_or_wrong};
 
 /// A plugin, ready to be run.
@@ -29,16 +30,6 @@ pub struct Plugin {
     pub env: Vec<(String, String)>,
     pub secrets: Vec<(String, Secret)>,
     pub concurrency: u32,
-}
-
-/// How it says its result.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    Jsonl,
-    /// A scanner's exit codes.
-    Verdicts(BTreeMap<u8, Verdict>),
-    /// An action's exit codes.
-    Statuses(BTreeMap<u8, Status>),
 }
 
 const PLACEHOLDERS: [&str; 4] = ["{artifact}", "{workdir}", "{event}", "{report}"];
@@ -147,6 +138,8 @@ fn merged(manifest: RawPlugin, over: RawPlugin) -> RawPlugin {
         command: over.command.or(manifest.command),
         output: over.output.or(manifest.output),
         exit_codes: over.exit_codes.or(manifest.exit_codes),
+        report: over.report.or(manifest.report),
+        require: over.require.or(manifest.require),
         fail_on: over.fail_on.or(manifest.fail_on),
         timeout: over.timeout.or(manifest.timeout),
         artifact: over.artifact.or(manifest.artifact),
@@ -183,6 +176,8 @@ pub(super) fn plugin(
     if let Some(word) = args.iter().find_map(|arg| unknown_placeholder(arg)) {
         return Err(at("command", format!("{word} is not replaced: only {} are", PLACEHOLDERS.join(" "))));
     }
+    let said = Said { word: raw.output.as_deref(), codes: raw.exit_codes, report: raw.report, require: raw.require };
+    let output = said.output(kind, args, &at)?;
     let fail_on = raw.fail_on.as_deref().unwrap_or("high");
     let fail_on: Severity = serde_json::from_value(fail_on.into())
         .map_err(|_| at("fail_on", format!("{fail_on:?} is not one of informational, low, medium, high, critical")))?;
@@ -208,7 +203,7 @@ pub(super) fn plugin(
         kind,
         program,
         args: args.to_vec(),
-        output: output(kind, raw.output.as_deref(), raw.exit_codes, &at)?,
+        output,
         fail_on,
         timeout: limits::span(&format!("{key}.timeout"), raw.timeout, 600, 1, 7 * 86_400)?,
         artifact: raw.artifact.unwrap_or(false),
@@ -217,62 +212,6 @@ pub(super) fn plugin(
         secrets: secrets::resolve_all(&raw.secrets, &format!("{key}.secrets"), source)?,
         concurrency,
     })
-}
-
-fn output(
-    kind: PluginKind,
-    word: Option<&str>,
-    codes: Option<RawExitCodes>,
-    at: &impl Fn(&str, String) -> Fault,
-) -> Result<Output, Fault> {
-    let codes = match (word.unwrap_or("jsonl"), codes) {
-        ("jsonl", None) => return Ok(Output::Jsonl),
-        ("jsonl", Some(_)) => return Err(at("exit_codes", "they are for output = \"exit-code\"".to_owned())),
-        ("exit-code", Some(codes)) => codes,
-        ("exit-code", None) => {
-            return Err(at(
-                "exit_codes",
-                "they have no default: write exit_codes = { safe = [0], unsafe = [1] }".to_owned(),
-            ));
-        }
-        ("sarif" | "json", _) => return Err(at("output", "this version reads jsonl and exit-code".to_owned())),
-        (word, _) => return Err(at("output", format!("{word:?} is not one of jsonl, exit-code"))),
-    };
-    let RawExitCodes { safe, is_unsafe, complete, failed } = codes;
-    match kind {
-        PluginKind::Scanner if complete.is_some() || failed.is_some() => {
-            Err(at("exit_codes", "a scanner has safe and unsafe, not complete and failed".to_owned()))
-        }
-        PluginKind::Scanner => {
-            let lists = [("safe", Verdict::Safe, safe), ("unsafe", Verdict::Unsafe, is_unsafe)];
-            Ok(Output::Verdicts(meanings(lists, at)?))
-        }
-        _ if safe.is_some() || is_unsafe.is_some() => {
-            Err(at("exit_codes", "an action has complete and failed, not safe and unsafe".to_owned()))
-        }
-        _ => {
-            let lists = [("complete", Status::Complete, complete), ("failed", Status::Failed, failed)];
-            Ok(Output::Statuses(meanings(lists, at)?))
-        }
-    }
-}
-
-fn meanings<T: Copy + PartialEq>(
-    lists: [(&str, T, Option<Vec<i32>>); 2],
-    at: &impl Fn(&str, String) -> Fault,
-) -> Result<BTreeMap<u8, T>, Fault> {
-    let mut meanings = BTreeMap::new();
-    for (word, meaning, codes) in lists {
-        let codes = codes.filter(|codes| !codes.is_empty());
-        let codes = codes.ok_or_else(|| at("exit_codes", format!("no code says {word}: there is no default")))?;
-        for code in codes {
-            let code = u8::try_from(code).map_err(|_| at("exit_codes", format!("{code} is no exit code: 0 to 255")))?;
-            if meanings.insert(code, meaning).is_some_and(|before| before != meaning) {
-                return Err(at("exit_codes", format!("{code} means two things")));
-            }
-        }
-    }
-    Ok(meanings)
 }
 
 /// Absolute as it is; else in the plugin's own folder; else, for a bare name, in `PATH`.

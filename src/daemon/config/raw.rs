@@ -318,6 +318,8 @@ pub struct RawPlugin {
     pub command: Option<Vec<String>>,
     pub output: Option<String>,
     pub exit_codes: Option<RawExitCodes>,
+    pub report: Option<RawReport>,
+    pub require: Option<RawRequire>,
     pub fail_on: Option<String>,
     pub timeout: Option<Span>,
     pub artifact: Option<bool>,
@@ -336,6 +338,27 @@ pub struct RawExitCodes {
     pub is_unsafe: Option<Vec<i32>>,
     pub complete: Option<Vec<i32>>,
     pub failed: Option<Vec<i32>>,
+    pub report: Option<Vec<i32>>,
+}
+
+/// Where things are in a report that is JSON.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawReport {
+    pub findings: Option<String>,
+    pub id: Option<String>,
+    pub severity: Option<String>,
+    pub message: Option<String>,
+    pub location: Option<String>,
+    pub scanned: Option<String>,
+    pub errors: Option<String>,
+}
+
+/// What a report has to prove.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawRequire {
+    pub scanned_at_least: u64,
 }
 
 #[derive(Debug, Deserialize)]

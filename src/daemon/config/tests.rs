@@ -8,6 +8,7 @@ use super::*;
 
 mod comet;
 mod kinds;
+mod reports;
 
 /// A folder with secrets and programs, and an environment.
 struct Place {
@@ -119,7 +120,7 @@ fn the_sample_s_named_entries_are_true() {
         config.registries.keys().collect::<Vec<_>>(),
         ["comet", "databricks", "elsewhere", "github", "huggingface", "mlflow", "verta", "wandb"]
     );
-    assert_eq!(config.plugins.keys().collect::<Vec<_>>(), ["announce", "no-pickles"]);
+    assert_eq!(config.plugins.keys().collect::<Vec<_>>(), ["announce", "no-pickles", "reporter"]);
     assert_eq!(config.routes.len(), 2);
     assert_eq!(
         config.plugins["no-pickles"].output,
@@ -333,7 +334,7 @@ fn plugins_are_checked() {
         "a scanner has safe and unsafe",
     );
     refused(&with("output = \"exit-code\"\nexit_codes = { safe = [0], unsafe = [256] }"), "256 is no exit code");
-    refused(&with("output = \"sarif\""), "this version reads jsonl and exit-code");
+    refused(&with("output = \"xml\""), "is not one of jsonl, exit-code, sarif, json");
     refused(&with("fail_on = \"bad\""), "plugins.scan.fail_on: \"bad\" is not one of");
     refused(&with("env = { SCANRELAY_X = \"1\" }"), "plugins.scan.env: SCANRELAY_X cannot be set");
     refused(

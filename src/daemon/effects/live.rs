@@ -217,6 +217,7 @@ pub fn output(configured: &Configured) -> Output {
         Configured::Verdicts(codes) => {
             Output::ExitCodes(codes.iter().map(|(code, verdict)| (*code, Word::Verdict(*verdict))).collect())
         }
+        Configured::Report(report, codes) => Output::Report(report.clone(), codes.clone()),
         Configured::Statuses(codes) => {
             Output::ExitCodes(codes.iter().map(|(code, status)| (*code, Word::Status(*status))).collect())
         }

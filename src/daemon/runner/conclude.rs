@@ -58,7 +58,13 @@ pub(super) fn conclude(exit: Exit, said: Result<Conclusion, String>, output: &Ou
                 None => without_result(code),
             }
         }
-        (Exit::Code(code), Output::Jsonl) => without_result(code),
+        (Exit::Code(code), Output::Report(_, codes)) if u8::try_from(code).is_ok_and(|code| codes.contains(&code)) => {
+            match said {
+                Ok(conclusion) => End::Concluded(conclusion),
+                Err(fault) => End::Failed(format!("{fault}, and it exited with {code}")),
+            }
+        }
+        (Exit::Code(code), Output::Jsonl | Output::Report(..)) => without_result(code),
     }
 }
 
@@ -103,9 +109,9 @@ fn signal_name(signal: i32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
-    use scanrelay::plugin::{Fault, Status, Verdict};
+    use scanrelay::plugin::{Fault, Format, Report, Status, Verdict};
 
     use super::*;
 
@@ -153,6 +159,15 @@ mod tests {
         check(Exit::Code(0), bad(), &action, End::Concluded(Word::Status(Status::Complete).conclusion()));
         check(Exit::Code(75), bad(), &action, End::Concluded(Word::Status(Status::Failed).conclusion()));
         check(Exit::Code(0), good(), &nothing, failed("exited with 0"));
+
+        let report = Output::Report(Report::new(Format::Sarif), BTreeSet::from([0, 1]));
+        check(Exit::Code(1), good(), &report, End::Concluded(scan(Verdict::Safe)));
+        check(Exit::Code(1), bad(), &report, failed("it ended without a result line, and it exited with 1"));
+        check(Exit::Code(2), good(), &report, failed("exited with 2"));
+        check(Exit::Code(75), good(), &report, End::TryLater);
+        check(Exit::Code(256), good(), &report, failed("exited with 256"));
+        check(Exit::Signal(9), good(), &report, failed("was killed by SIGKILL"));
+        check(Exit::Cut(Cut::Timeout), good(), &report, End::TimedOut);
     }
 
     #[test]

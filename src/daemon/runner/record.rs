@@ -22,6 +22,8 @@ pub(super) struct Record {
     spoke: bool,
     /// What makes all that was said worthless.
     refused: Option<String>,
+    /// What its report comes to.
+    reported: Option<Conclusion>,
     checkpoint: Option<Checkpoint>,
     /// `None`: whoever listened does not answer any more.
     notes: Option<mpsc::Sender<Note>>,
@@ -33,7 +35,7 @@ impl Record {
     pub(super) fn new(spec: &Spec, mask: Mask, notes: mpsc::Sender<Note>) -> Self {
         let transcript = match spec.output {
             Output::Jsonl => Some(Transcript::new(spec.kind, spec.fail_on)),
-            Output::ExitCodes(_) => None,
+            Output::ExitCodes(_) | Output::Report(..) => None,
         };
         Self {
             kind: spec.kind,
@@ -41,6 +43,7 @@ impl Record {
             transcript,
             spoke: false,
             refused: None,
+            reported: None,
             checkpoint: None,
             notes: Some(notes),
             mask,
@@ -125,14 +128,23 @@ impl Record {
         self.refused.get_or_insert(reason);
     }
 
+    /// What its report comes to, or why it is none.
+    pub(super) fn report(&mut self, conclusion: Result<Conclusion, String>) {
+        match conclusion {
+            Ok(conclusion) => self.reported = Some(conclusion),
+            Err(reason) => self.refuse(reason),
+        }
+    }
+
     /// What was said, the log, and how much of it is missing.
     pub(super) fn end(self) -> (Result<Conclusion, String>, Vec<u8>, u64) {
-        let said = match (self.refused, self.transcript) {
-            (Some(reason), _) => Err(reason),
-            (None, Some(transcript)) => {
+        let said = match (self.refused, self.reported, self.transcript) {
+            (Some(reason), ..) => Err(self.mask.hide_text(reason)),
+            (None, Some(conclusion), _) => Ok(hide(&self.mask, conclusion)),
+            (None, None, Some(transcript)) => {
                 transcript.end().map(|said| hide(&self.mask, said)).map_err(|fault| fault.to_string())
             }
-            (None, None) => Err("its exit code speaks, not its lines".to_owned()),
+            (None, None, None) => Err("its exit code speaks, not its lines".to_owned()),
         };
         let (log, dropped) = self.log.end(&self.mask);
         (said, log, dropped)

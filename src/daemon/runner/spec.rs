@@ -1,6 +1,6 @@
 //! Everything about one attempt, and the command line and environment that follow from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
-use scanrelay::plugin::{Invocation, PluginKind, Severity, Status, Verdict, printable};
+use scanrelay::plugin::{Invocation, PluginKind, Report, Severity, Status, Verdict, printable};
 use scanrelay::{Secret, TraceParent};
 use tokio::sync::watch;
 
@@ -59,6 +59,8 @@ pub enum Output {
     Jsonl,
     /// By its exit code alone; all it prints is log. A code that is not listed is a failed attempt, 75 "try later".
     ExitCodes(BTreeMap<u8, Word>),
+    /// By the report that it writes to `{report}`, when it exits with one of these codes; all it prints is log.
+    Report(Report, BTreeSet<u8>),
 }
 
 /// What an exit code means.

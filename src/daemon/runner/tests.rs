@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use scanrelay::plugin::{Conclusion, Invocation, PluginKind, Run as RunId, Severity, Status, Verdict};
+use scanrelay::plugin::{
+    Conclusion, Format, Invocation, PluginKind, Pointers, Report, Run as RunId, Severity, Status, Verdict,
+};
 use scanrelay::{Event, EventKind, Secret, Timestamp};
 use tempfile::TempDir;
 use tokio::sync::mpsc;

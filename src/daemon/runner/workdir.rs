@@ -81,10 +81,10 @@ impl Workdir {
         self.path.join("report")
     }
 
-    /// Opens what the plugin wrote to its result file. `None`: nothing. Follows no link and waits for no pipe.
-    pub(super) fn open_result(&self) -> io::Result<Option<File>> {
+    /// Opens what the plugin wrote to a file of that name here. `None`: nothing. Follows no link and waits for no pipe.
+    pub(super) fn open_written(&self, name: &str) -> io::Result<Option<File>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        match openat(self.folder()?, "result", flags, Mode::empty()) {
+        match openat(self.folder()?, name, flags, Mode::empty()) {
             Ok(file) => Ok(Some(File::from(file))),
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),

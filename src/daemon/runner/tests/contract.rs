@@ -78,6 +78,53 @@ async fn exit_codes_can_speak_for_a_tool_that_does_not_know_the_contract() {
 }
 
 #[tokio::test]
+async fn a_report_speaks_for_a_scanner_that_writes_one() {
+    let check = async |script: &str, end: End| {
+        let stage = Stage::new(script).with(|spec| {
+            let mut pointers = Pointers::to_findings("/issues");
+            pointers.scanned = Some("/scanned".into());
+            let mut report = Report::new(Format::Json(pointers));
+            report.scanned_at_least = Some(1);
+            spec.output = Output::Report(report, [0, 1].into());
+            spec.args.push("{report}".into());
+        });
+        assert_eq!(stage.run().await.end, end, "{script}");
+    };
+    let inconclusive = serde_json::from_value(
+        json!({ "kind": "scan", "verdict": "inconclusive", "summary": "it scanned 0 of at least 1" }),
+    );
+    let found = serde_json::from_value(json!({
+        "kind": "scan", "verdict": "unsafe", "findings": [{ "id": "x", "severity": "high", "message": "m" }]
+    }));
+    let safe = r#"echo '{"issues":[],"scanned":1}' > "$0";"#;
+    check(safe, scan(Verdict::Safe)).await;
+    check(&format!("{safe} echo '{{\"type\":\"result\",\"verdict\":\"unsafe\"}}'"), scan(Verdict::Safe)).await;
+    check(r#"echo '{"issues":[],"scanned":0}' > "$0"; exit 1"#, End::Concluded(inconclusive.unwrap())).await;
+    let issue = r#"echo '{"issues":[{"id":"x","severity":"HIGH","message":"m"}],"scanned":0}' > "$0"; exit 1"#;
+    check(issue, End::Concluded(found.unwrap())).await;
+    check("exit 0", failed("it wrote no report, and it exited with 0")).await;
+    check(&format!("{safe} exit 2"), failed("exited with 2")).await;
+    check(&format!("{safe} exit 75"), End::TryLater).await;
+    check(
+        r#"ln -s /etc/hostname "$0""#,
+        failed("its report file was refused: it is a symbolic link, and it exited with 0"),
+    )
+    .await;
+    check(r#"mkfifo "$0""#, failed("its report file was refused: it is not a regular file, and it exited with 0"))
+        .await;
+    check(
+        r#"head -c 17000000 /dev/zero > "$0""#,
+        failed("its report file was refused: it is larger than 16 MiB, and it exited with 0"),
+    )
+    .await;
+    check(
+        r#"printf '{"issues":[' > "$0""#,
+        failed("its report is no result: it is not JSON: EOF while parsing a list at line 1 column 11, and it exited with 0"),
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn the_log_is_what_is_not_of_the_contract() {
     let script = format!("echo out; {SAFE} echo err >&2; {} echo '{{\"type\":\"other\"}}'; printf end", say("p"));
     let run = Stage::new(&script).run().await;
