@@ -116,11 +116,6 @@ pub(crate) fn change_key(event: &Event) -> Option<String> {
     Some(key)
 }
 
-/// A part of a key.
-pub(crate) fn part(text: &str) -> String {
-    encoded(text)
-}
-
 /// The parts at even places as they are, those between percent-encoded.
 fn put(key: &mut String, parts: &[&str]) {
     for (nth, part) in parts.iter().enumerate() {

@@ -103,7 +103,7 @@ impl Registry {
 }
 
 /// More of one registry are not looked at: each is a row to remember.
-pub(super) const MOST: usize = 50_000;
+const MOST: usize = 50_000;
 
 /// The answers of a survey so far, in the order of its requests.
 pub(super) struct Answers<'a>(slice::Iter<'a, Exchange>);

@@ -3,18 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::client::{Client, WORKSPACE};
-use crate::harness::{Daemon, Registry, until};
+use crate::harness::{Registry, until};
 use crate::site::{Gate, call, ended, plain_webhook, words};
 
 const ACT: &str = "cat > /dev/null; echo ran >> $SITE/acted; echo '{\"type\":\"result\",\"status\":\"complete\"}'";
 const SCAN: &str = "cat > /dev/null; echo '{\"type\":\"result\",\"verdict\":\"safe\"}'";
-
-/// Waits until a survey has come to its end that ended after that moment: when it ended.
-async fn surveyed(daemon: &Daemon, after: i64) -> i64 {
-    let status = || async { daemon.get("/api/v1/status").await.1["surveys"][0].clone() };
-    let row = until("a survey", status, |row| row["failure"].is_null() && row["ended_at"].as_i64() > Some(after)).await;
-    row["ended_at"].as_i64().unwrap()
-}
 
 fn proof(gate: &Gate) -> (i32, Vec<Value>) {
     let (code, out, err) = gate.run(&["prove", "--since", "1h", "--json"]);
@@ -31,7 +24,7 @@ async fn what_came_while_the_daemon_was_down_is_found_once_and_what_stood_before
     ada.registers("settled");
     ada.changes("set_status", "settled", "status", "Production");
     let daemon = gate.start();
-    let first = surveyed(&daemon, 0).await;
+    let first = daemon.surveyed(0).await;
     assert_eq!(daemon.get("/api/v1/deliveries").await.1, json!([]), "first sight starts nothing");
     daemon.kill();
 
@@ -42,7 +35,7 @@ async fn what_came_while_the_daemon_was_down_is_found_once_and_what_stood_before
         rows.iter().filter(|row| row["gap"].as_str().is_some_and(|gap| gap.starts_with("nobody has told of it")));
     assert_eq!((code, gaps.count()), (1, 2), "{rows:?}");
     let daemon = gate.start();
-    let second = surveyed(&daemon, first).await;
+    let second = daemon.surveyed(first).await;
     let rows = ended(&daemon, 2).await;
     let mut kinds: Vec<(&str, &str)> = rows.iter().map(words).collect();
     kinds.sort_unstable();
@@ -55,7 +48,7 @@ async fn what_came_while_the_daemon_was_down_is_found_once_and_what_stood_before
     daemon.kill();
 
     let daemon = gate.start();
-    surveyed(&daemon, second).await;
+    daemon.surveyed(second).await;
     assert_eq!(ended(&daemon, 2).await.len(), 2, "found once");
     assert_eq!(gate.acted(), 1);
 }
@@ -67,12 +60,12 @@ async fn webhook_and_catch_up_make_one_delivery_and_a_stage_that_comes_back_is_f
     gate.site.plugin("act", ACT);
     gate.site.plugin("scan", SCAN);
     let daemon = gate.start();
-    let mut at = surveyed(&daemon, 0).await;
+    let mut at = daemon.surveyed(0).await;
     let mut ada = Client::start(&registry.url);
     plain_webhook(&registry, &daemon).await;
     ada.registers("raced");
     ada.changes("add_tag", "raced", "tag", "Production");
-    at = surveyed(&daemon, surveyed(&daemon, at).await).await;
+    at = daemon.surveyed(daemon.surveyed(at).await).await;
     let done = |rows: &[Value], kind: &str| rows.iter().filter(|row| words(row) == (kind, "done")).count();
     let rows = || async { daemon.get("/api/v1/deliveries").await.1.as_array().unwrap().clone() };
     let rows = until("the promotion", rows, |rows: &Vec<Value>| done(rows, "promotion") == 1).await;
@@ -82,7 +75,7 @@ async fn webhook_and_catch_up_make_one_delivery_and_a_stage_that_comes_back_is_f
     let none = json!({ "webhookConfigs": [{ "workspaceName": WORKSPACE, "webhookUrls": [] }] });
     assert_eq!(call(&registry, "POST", "webhooks/config", &none).await.0, 200);
     ada.changes("delete_tag", "raced", "tag", "Production");
-    surveyed(&daemon, surveyed(&daemon, at).await).await;
+    daemon.surveyed(daemon.surveyed(at).await).await;
     ada.changes("add_tag", "raced", "tag", "Production");
     let acted = || std::future::ready(gate.acted());
     until("the second promotion", acted, |acted| *acted == 2).await;

@@ -382,6 +382,15 @@ impl Daemon {
 }
 
 /// Whether a line of the log says that the configuration was reloaded, or that it was not.
+impl Daemon {
+    /// Waits until the last look at its registry ended after that moment and came to its end: when it ended.
+    pub async fn surveyed(&self, after: i64) -> i64 {
+        let row = async || self.get("/api/v1/status").await.1["surveys"][0].clone();
+        let good = |row: &Value| row["failure"].is_null() && row["ended_at"].as_i64() > Some(after);
+        until("a survey", row, good).await["ended_at"].as_i64().unwrap()
+    }
+}
+
 pub fn reloaded(line: &str) -> Option<bool> {
     if line.contains("the configuration was reloaded") {
         return Some(true);

@@ -38,14 +38,6 @@ async fn a_promotion_while_the_daemon_was_down_is_asked_for_and_acted_upon_once(
     assert_eq!((&row["state"], &row["delivery"]), (&json!("done"), &rows[0]["id"]));
 }
 
-/// The last look at the registry that came to its end: when it began.
-async fn surveyed(daemon: &Daemon, after: i64) -> i64 {
-    let status = || async { daemon.get("/api/v1/status").await.1["surveys"][0].clone() };
-    let row = until("a survey", status, |row| row["ended_at"].as_i64() > Some(after)).await;
-    assert_eq!(row["failure"], Value::Null, "{row}");
-    row["ended_at"].as_i64().unwrap()
-}
-
 #[tokio::test]
 async fn what_nobody_ever_tried_to_deliver_is_found_once_and_what_stood_before_starts_nothing() {
     let registry = Registry::start();
@@ -59,7 +51,7 @@ async fn what_nobody_ever_tried_to_deliver_is_found_once_and_what_stood_before_s
     let result = json!({ "scan_status": "scanned", "scan_external_results": { "safety_status": "safe" } });
     assert_eq!(registry.call("ada@example.com", "PUT", &path, result).await.0, 200);
     let daemon = Daemon::start(&site);
-    let first = surveyed(&daemon, 0).await;
+    let first = daemon.surveyed(0).await;
     assert_eq!(daemon.get("/api/v1/deliveries").await.1, json!([]), "first sight starts nothing");
     daemon.kill();
 
@@ -69,7 +61,7 @@ async fn what_nobody_ever_tried_to_deliver_is_found_once_and_what_stood_before_s
     let build = registry.build(&version).await;
     registry.request_scan(build).await;
     let daemon = Daemon::start(&site);
-    let second = surveyed(&daemon, first).await;
+    let second = daemon.surveyed(first).await;
     let rows = || async { daemon.get("/api/v1/deliveries").await.1 };
     let is_done = |rows: &Value| {
         rows.as_array().is_some_and(|rows| rows.len() == 2 && rows.iter().all(|row| row["state"] == "done"))
@@ -90,6 +82,6 @@ async fn what_nobody_ever_tried_to_deliver_is_found_once_and_what_stood_before_s
     daemon.kill();
 
     let daemon = Daemon::start(&site);
-    surveyed(&daemon, second).await;
+    daemon.surveyed(second).await;
     assert_eq!(daemon.get("/api/v1/deliveries").await.1.as_array().unwrap().len(), 2, "found once");
 }

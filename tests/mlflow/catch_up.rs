@@ -4,15 +4,8 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, HARMLESS, MALICIOUS};
 use crate::gate::{Gate, count, ended};
-use crate::harness::{Daemon, until};
+use crate::harness::until;
 use crate::server::Server;
-
-/// Waits until a survey has come to its end that began when `after` had ended: when it ended.
-pub async fn surveyed(daemon: &Daemon, after: i64) -> i64 {
-    let status = || async { daemon.get("/api/v1/status").await.1["surveys"][0].clone() };
-    let row = until("a survey", status, |row| row["failure"].is_null() && row["ended_at"].as_i64() > Some(after)).await;
-    row["ended_at"].as_i64().unwrap()
-}
 
 fn set(model: &str, version: &str) -> Value {
     json!({ "name": model, "alias": "production", "version": version })
@@ -30,7 +23,7 @@ async fn what_came_while_the_daemon_was_down_is_found_once_and_what_stood_before
     let version = ada.version("settled", HARMLESS);
     ada.does("set_alias", &set("settled", &version));
     let daemon = gate.start();
-    let first = surveyed(&daemon, 0).await;
+    let first = daemon.surveyed(0).await;
     assert_eq!(daemon.get("/api/v1/deliveries").await.1, json!([]), "first sight starts nothing");
     let (code, out, err) = gate.run(&["prove", "--since", "1h", "--json"]);
     let rows: Vec<Value> = serde_json::from_str(&out).unwrap();
@@ -45,7 +38,7 @@ async fn what_came_while_the_daemon_was_down_is_found_once_and_what_stood_before
     let read = || std::future::ready(ada.tags("missed", &version));
     let told = |tags: &Value| tags["scanrelay.deployment_url"].is_string() && tags["scanrelay.verdict"] == "safe";
     until("both outcomes", read, told).await;
-    let again = surveyed(&daemon, first).await;
+    let again = daemon.surveyed(first).await;
     let rows = ended(&daemon, 2).await;
     assert_eq!((count(&rows, "promotion", "done"), count(&rows, "scan_request", "done"), rows.len()), (1, 1, 2));
     assert!(rows.iter().all(|row| row["verified_by"] == "catch-up"), "{rows:?}");
@@ -58,7 +51,7 @@ async fn what_came_while_the_daemon_was_down_is_found_once_and_what_stood_before
     daemon.kill();
 
     let daemon = gate.start();
-    surveyed(&daemon, again).await;
+    daemon.surveyed(again).await;
     assert_eq!(ended(&daemon, 2).await.len(), 2, "found once");
     assert_eq!(gate.acted(), 1);
 }
@@ -68,7 +61,7 @@ async fn webhook_and_catch_up_make_one_delivery_and_a_forged_verdict_is_put_righ
     let (server, _turn) = Server::turn().await;
     let gate = Gate::new(&server.url).asks_every("1s");
     let daemon = gate.start();
-    let first = surveyed(&daemon, 0).await;
+    let first = daemon.surveyed(0).await;
     let mut ada = Client::start(&server.url);
     let kinds = [("MODEL_VERSION_ALIAS", "CREATED"), ("MODEL_VERSION", "CREATED"), ("MODEL_VERSION_TAG", "SET")];
     let webhook = server.webhook(&daemon, &kinds).await;
@@ -76,7 +69,7 @@ async fn webhook_and_catch_up_make_one_delivery_and_a_forged_verdict_is_put_righ
     ada.does("set_alias", &set("raced", &version));
     let read = || std::future::ready(ada.tags("raced", &version));
     until("the verdict", read, |tags| tags["scanrelay.verdict"] == "unsafe").await;
-    let second = surveyed(&daemon, surveyed(&daemon, first).await).await;
+    let second = daemon.surveyed(daemon.surveyed(first).await).await;
     let rows = ended(&daemon, 2).await;
     let acted = |rows: &[Value]| (count(rows, "promotion", "done"), count(rows, "scan_request", "done"));
     assert_eq!((acted(&rows), gate.acted()), ((1, 1), 1), "{rows:?}");
@@ -88,7 +81,7 @@ async fn webhook_and_catch_up_make_one_delivery_and_a_forged_verdict_is_put_righ
     until("the warning", all, |rows| rows.as_array().unwrap().iter().any(is_tampered)).await;
     let read = || std::future::ready(ada.tags("raced", &version));
     until("the verdict that was put right", read, |tags| tags["scanrelay.verdict"] == "unsafe").await;
-    surveyed(&daemon, second).await;
+    daemon.surveyed(second).await;
     let rows = ended(&daemon, 3).await;
     assert_eq!((acted(&rows), gate.acted()), ((1, 1), 1), "nothing runs for it: {rows:?}");
     let metrics = reqwest::get(format!("http://{}/metrics", daemon.admin)).await.unwrap().text().await.unwrap();

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::catch_up::surveyed;
 use crate::client::{Client, HARMLESS, MALICIOUS};
 use crate::gate::{Gate, count, ended};
 use crate::harness::{Daemon, Registry, until};
@@ -26,7 +25,7 @@ async fn a_model_is_uploaded_scanned_and_promoted_and_no_tag_of_ours_comes_back(
     let registry = Registry::start();
     let gate = Gate::new(&registry.url);
     let daemon = gate.start();
-    surveyed(&daemon, 0).await;
+    daemon.surveyed(0).await;
     let mut ada = Client::start(&registry.url);
     let webhook = webhook(&mut ada, &daemon);
     assert_eq!(ada.does("tested", &json!({ "webhook": webhook })), json!({ "success": true, "status": 202 }));
@@ -70,7 +69,7 @@ async fn what_came_while_the_daemon_was_down_is_found_there() {
     let gate = Gate::new(&registry.url);
     let mut ada = Client::start(&registry.url);
     let daemon = gate.start();
-    surveyed(&daemon, 0).await;
+    daemon.surveyed(0).await;
     daemon.kill();
     let version = ada.uploaded("missed", MALICIOUS);
     ada.does("set_alias", &json!({ "name": "missed", "alias": "production", "version": version }));

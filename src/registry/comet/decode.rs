@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::Comet;
 use crate::event::Change;
+use crate::registry::answer::encoded;
 use crate::registry::object::Object;
-use crate::registry::rule::part as key_part;
 use crate::registry::scalar::Scalar;
 use crate::registry::{Reading, Roll, other};
 use crate::{BodyError, Event, EventKind, Stage, body};
@@ -121,14 +121,14 @@ fn changed(mut event: Event, all: Vec<Change>) -> Reading {
 pub(super) fn stands(event: &Event, change: Change) -> Event {
     let key = prefix(event)
         .zip(change.stage_to.as_ref())
-        .map(|(prefix, stage)| [&prefix, &key_part(stage.as_str()), "=set"].concat());
+        .map(|(prefix, stage)| [&prefix, &encoded(stage.as_str()), "=set"].concat());
     Event { change, change_key: key, ..event.clone() }
 }
 
 /// How the keys of a version's stages begin.
 fn prefix(event: &Event) -> Option<String> {
     let (model, version) = (event.model.id.as_ref()?, event.version.name.as_ref()?);
-    Some(["stage:", &key_part(model), "/", &key_part(version), "/"].concat())
+    Some(["stage:", &encoded(model), "/", &encoded(version), "/"].concat())
 }
 
 impl Roll {
@@ -138,7 +138,7 @@ impl Roll {
         listed: Option<impl Iterator<Item = &'a str>>,
         status: Option<&str>,
     ) -> Option<Self> {
-        let key = |name: &str| key_part(Stage::new(name).as_str());
+        let key = |name: &str| encoded(Stage::new(name).as_str());
         Some(Self {
             prefix: prefix(event)?,
             listed: listed.map(|names| names.map(key).collect()),

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use serde::Deserialize;
 
 use crate::event::Tag;
-use crate::registry::answer::{object, query};
-use crate::registry::survey::MOST;
-use crate::registry::{Exchange, Findings, Reading, Registry, Request, SurveyStep};
+use crate::registry::answer::query;
+use crate::registry::survey::{Answers, survey};
+use crate::registry::{Exchange, Reading, Request, SurveyStep};
 use crate::{Event, EventKind, Timestamp};
 
 const MODELS: &str = "/api/2.0/mlflow/registered-models/search";
@@ -56,43 +56,38 @@ struct Version {
 
 /// Models first, then versions: an alias that was set in between is found the next time.
 pub(in crate::registry) fn next(name: &str, seen: &[Exchange]) -> SurveyStep {
-    let mut found = Vec::new();
-    let mut next = page(MODELS, None);
-    let mut tokens = HashSet::new();
-    for exchange in seen {
-        let is_of_models = exchange.request.path.starts_with(MODELS);
-        let read = if is_of_models {
-            object::<Models>(exchange).map(|page| {
-                page.registered_models.iter().for_each(|model| aliases(name, model, &mut found));
-                page.next_page_token
-            })
-        } else {
-            object::<Versions>(exchange).map(|page| {
-                page.model_versions.iter().for_each(|version| version.says(name, &mut found));
-                page.next_page_token
-            })
-        };
-        let token = match read {
-            Ok(token) => token.filter(|token| !token.is_empty()),
-            Err(step) => return step.into(),
-        };
-        next = match token {
-            // A registry that gives one token twice would be asked for ever.
-            Some(token) if tokens.insert((is_of_models, token.clone())) => {
-                page(if is_of_models { MODELS } else { VERSIONS }, Some(&token))
+    survey(seen, |answers, found| {
+        pages(answers, MODELS, |Models { registered_models, next_page_token }| {
+            for model in &registered_models {
+                aliases(name, model, found);
             }
-            _ if is_of_models => page(VERSIONS, None),
-            _ => return SurveyStep::Found(Findings::of(found, false)),
-        };
-        if found.len() > MOST {
-            found.truncate(MOST);
-            return SurveyStep::Found(Findings::of(found, true));
+            next_page_token
+        })?;
+        pages(answers, VERSIONS, |Versions { model_versions, next_page_token }| {
+            for version in &model_versions {
+                version.says(name, found);
+            }
+            next_page_token
+        })
+    })
+}
+
+/// Page by page. `take` reads one and says what the next is asked for by.
+fn pages<'a, T: Deserialize<'a>>(
+    answers: &mut Answers<'a>,
+    path: &str,
+    mut take: impl FnMut(T) -> Option<String>,
+) -> Result<(), SurveyStep> {
+    let mut tokens = HashSet::new();
+    let mut token = None;
+    loop {
+        let next = take(answers.to(|| page(path, token.as_deref()))?).filter(|token| !token.is_empty());
+        // A registry that gives one token twice would be asked for ever.
+        match next.filter(|next| tokens.insert(next.clone())) {
+            Some(next) => token = Some(next),
+            None => return Ok(()),
         }
     }
-    if seen.len() >= Registry::LONGEST_SURVEY {
-        return SurveyStep::Found(Findings::of(found, true));
-    }
-    SurveyStep::Send(next)
 }
 
 fn page(path: &str, token: Option<&str>) -> Request {
