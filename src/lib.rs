@@ -48,6 +48,7 @@
 //! | none | this SDK: no runtime, no I/O, no global state |
 //! | `actix` | `extract::Webhook`, a handler argument for actix-web that is a verified delivery |
 //! | `daemon` | the `scanrelay` binary |
+//! | `actions` | the `scanrelay-actions` binary: the action plugins that come along |
 //! | `otel` | the binary, with spans for an OpenTelemetry collector |
 #![warn(missing_docs, unreachable_pub, clippy::exhaustive_enums, clippy::exhaustive_structs)]
 

@@ -22,6 +22,8 @@ const FILES: &[Packaged] = &[
     packaged!("announce/README.md", 0o644),
     packaged!("announce/announce", 0o755),
     packaged!("announce/plugin.toml", 0o644),
+    packaged!("jenkins/README.md", 0o644),
+    packaged!("jenkins/plugin.toml", 0o644),
     packaged!("modelscan/README.md", 0o644),
     packaged!("modelscan/plugin.toml", 0o644),
     packaged!("pickle-imports/README.md", 0o644),

@@ -230,6 +230,8 @@ const BINARY: &[Room] = &[
     // The sample plugins, as they were compiled in.
     room("packaged", &[], &["tokio", HTTP, WEB, SQL, CHILD, "std::net"]),
     room("command", &["daemon", "emulator", "packaged"], &[SQL, PROCESS]),
+    // A program of its own, which the daemon starts like any plugin.
+    room("actions", &[], &[WEB, SQL, PROCESS, "std::net", "tokio::net", "scanrelay::registry", "scanrelay::Registry"]),
     // Writes to stderr, and knows nobody who speaks.
     room("log", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("main", &["command", "daemon", "emulator", "log", "packaged"], &[HTTP, WEB, SQL, PROCESS]),
@@ -250,6 +252,8 @@ const EXPOSED: &[(&str, &str)] = &[
     ("src/daemon/runner/mask.rs", "to find it in a run's log and mask it there"),
     ("src/daemon/runner/spec.rs", "to put it into the one plugin's environment that names it"),
     ("src/daemon/writeback.rs", "to send it in a header that is marked as sensitive"),
+    ("src/actions/http.rs", "to send it in a header that is marked as sensitive"),
+    ("src/actions/jenkins/webhook.rs", "to sign a body for Jenkins with it"),
 ];
 
 const MAX_LINES: usize = 500;

@@ -214,7 +214,7 @@ pub(super) fn plugin(
     })
 }
 
-/// Absolute as it is; else in the plugin's own folder; else, for a bare name, in `PATH`.
+/// Absolute as it is; else in the plugin's own folder; else, for a bare name, in `PATH`, and last beside our own program.
 fn program_path(word: &str, folder: Option<&Path>, path: &str) -> Result<PathBuf, String> {
     if word.is_empty() {
         return Err("the program's name is empty".to_owned());
@@ -232,7 +232,9 @@ fn program_path(word: &str, folder: Option<&Path>, path: &str) -> Result<PathBuf
     if word.contains('/') {
         return Err(format!("{word} is not in the plugin's folder"));
     }
+    let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.to_owned()));
     let found = std::env::split_paths(path)
+        .chain(beside)
         .filter(|folder| folder.is_absolute())
         .map(|folder| folder.join(word))
         .find(|each| each.is_file());

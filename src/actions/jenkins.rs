@@ -1,0 +1,51 @@
+//! Promotes by a job in Jenkins: triggers it once, follows it through the queue to its end, and tells where the model is now.
+//!
+//! Once means: what is about to be triggered is stored before ([`step`]), and whoever finds a stored intent without an item of
+//! the queue looks first whether Jenkins has it ([`search`]), by the run's id, which is a parameter of the build.
+
+mod build;
+mod cancel;
+mod console;
+mod follow;
+mod forward;
+mod job;
+mod pace;
+mod queue;
+mod search;
+mod server;
+mod settings;
+mod step;
+mod trigger;
+mod webhook;
+mod words;
+
+use crate::call::Call;
+use crate::end::End;
+use crate::stop::Stop;
+
+use follow::Run;
+use server::Server;
+use settings::Settings;
+
+pub async fn run(call: &Call, stop: &mut Stop) -> End {
+    let settings = match Settings::of(call) {
+        Ok(settings) => settings,
+        Err(fault) => return End::failed(fault.to_string()),
+    };
+    let server = match Server::new(&settings) {
+        Ok(server) => server,
+        Err(fault) => return End::failed(fault.to_string()),
+    };
+    let mut run = match Run::new(call, &settings, &server) {
+        Ok(run) => run,
+        Err(end) => return end,
+    };
+    tokio::select! {
+        end = run.to_its_end() => return end,
+        () = stop.asked() => {}
+    }
+    if settings.cancel {
+        run.cancel().await;
+    }
+    End::Later("it was stopped".to_owned())
+}
