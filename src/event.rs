@@ -3,6 +3,7 @@
 //! Source: the mapping table of each registry's file in [`registry`](crate::registry). Absent facts are absent, never
 //! guessed: a Verta scan request, for instance, names a build and no model.
 
+mod date;
 mod fact;
 mod kind;
 mod payload;

@@ -16,7 +16,6 @@ use crate::{BodyError, Caller, Event, EventKind, Secret, Timestamp};
 mod answer;
 pub mod comet;
 pub mod databricks;
-mod date;
 pub mod generic;
 pub mod github;
 pub mod huggingface;

@@ -88,12 +88,24 @@ pub struct Artifact {
 impl Artifact {
     /// The artifact of these files.
     ///
-    /// Its digest is SHA-256 over one record per file, sorted by their bytes: `<sha256 in hex> <size> <name>` and a line
-    /// feed, where a backslash in the name is written `\\`, and a line feed `\n`. So it depends on content and names, and
-    /// not on the order in which the registry listed them.
+    /// Its digest is SHA-256 over one record per file, sorted by their bytes: `<sha256 in hex> <size> <path>` and a line
+    /// feed. The path is the file's name beneath the deepest folder that holds all of them, so that of a single file it is
+    /// empty; a backslash in it is written `\\`, and a line feed `\n`. So the digest depends on content and on the names
+    /// within the model, not on the order in which the registry listed them, nor on where the model lies: a registry's
+    /// folder, its download and a copy under another name have the same. `scanrelay digest PATH` prints it.
+    ///
+    /// ```
+    /// use scanrelay::plugin::{Artifact, ArtifactFile};
+    ///
+    /// let file = |name: &str| ArtifactFile::new("artifact/1.pkl", name, "ab".repeat(32), 7);
+    /// let tree = |names: [&str; 2]| Artifact::of(names.map(file).into()).sha256;
+    /// assert_eq!(tree(["model/a.pkl", "model/b/c.pkl"]), tree(["a.pkl", "b/c.pkl"]));
+    /// assert_ne!(tree(["a.pkl", "b/c.pkl"]), tree(["a.pkl", "c.pkl"]));
+    /// ```
     pub fn of(files: Vec<ArtifactFile>) -> Self {
+        let above = folder_of_all(&files);
         let record = |file: &ArtifactFile| {
-            let name = file.name.replace('\\', "\\\\").replace('\n', "\\n");
+            let name = file.name[above..].replace('\\', "\\\\").replace('\n', "\\n");
             format!("{} {} {name}\n", file.sha256, file.size)
         };
         let mut records: Vec<String> = files.iter().map(record).collect();
@@ -106,6 +118,21 @@ impl Artifact {
         let size = files.iter().fold(0_u64, |size, file| size.saturating_add(file.size));
         Self { path: "artifact/".to_owned(), sha256, size, files }
     }
+}
+
+/// The length of the deepest folder's name that all names begin with; of a single file, all of its name.
+fn folder_of_all(files: &[ArtifactFile]) -> usize {
+    let (first, others) = match files {
+        [] => return 0,
+        [only] => return only.name.len(),
+        [first, others @ ..] => (&first.name, others),
+    };
+    let mut same = first.len();
+    for other in others {
+        let bytes = first.bytes().zip(other.name.bytes());
+        same = same.min(bytes.take_while(|(one, other)| one == other).count());
+    }
+    first.as_bytes()[..same].iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1)
 }
 
 /// One file of an artifact. An archive is one file, too: nothing is unpacked.

@@ -85,11 +85,18 @@ fn the_digest_of_a_tree_is_that_of_its_sorted_records() {
     };
     let hex = "ab".repeat(32);
     check(&[], "");
-    check(&[file("model.pkl", 7)], &format!("{hex} 7 model.pkl\n"));
+    check(&[file("model.pkl", 7)], &format!("{hex} 7 \n"));
     let sorted = format!("{hex} 10 b\n{hex} 7 a\n");
     check(&[file("a", 7), file("b", 10)], &sorted);
     check(&[file("b", 10), file("a", 7)], &sorted);
+    // Where the model lies is not part of it; what is beneath is.
+    check(&[file("m/a", 7), file("m/b", 10)], &sorted);
+    check(&[file("/tmp/m/b", 10), file("/tmp/m/a", 7)], &sorted);
+    check(&[file("m/é/a", 7), file("m/è/b", 10)], &format!("{hex} 10 è/b\n{hex} 7 é/a\n"));
+    check(&[file("ma", 7), file("mb", 10)], &format!("{hex} 10 mb\n{hex} 7 ma\n"));
+    check(&[file("m/a", 7), file("m", 10)], &format!("{hex} 10 m\n{hex} 7 m/a\n"));
     // A name cannot play a second record.
-    check(&[file(&format!("a\n{hex} 7 b\\"), 7)], &format!("{hex} 7 a\\n{hex} 7 b\\\\\n"));
+    let hostile = format!("a\n{hex} 7 b\\");
+    check(&[file(&hostile, 7), file("c", 10)], &format!("{hex} 10 c\n{hex} 7 a\\n{hex} 7 b\\\\\n"));
     assert_eq!(Artifact::of(vec![file("a", u64::MAX), file("b", 1)]).size, u64::MAX);
 }

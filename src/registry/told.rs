@@ -1,7 +1,7 @@
 //! An outcome as keys and values, for registries that keep such.
 
 use super::Outcome;
-use super::date::rfc3339;
+use crate::Timestamp;
 use crate::plugin::{Status, Verdict};
 
 /// A comment is read by people.
@@ -16,7 +16,7 @@ pub(super) fn said(outcome: &Outcome) -> Vec<(&'static str, Option<String>)> {
             ("scanrelay.verdict", Some(verdict_word(*verdict).to_owned())),
             ("scanrelay.report_url", url.clone()),
             ("scanrelay.summary", summary.clone()),
-            ("scanrelay.scanned_at", at.map(rfc3339)),
+            ("scanrelay.scanned_at", at.map(Timestamp::to_rfc3339)),
         ],
         // Whoever waits for `safe` waits until it is said anew.
         Outcome::Scanning => vec![("scanrelay.verdict", Some("scanning".to_owned()))],
@@ -68,7 +68,7 @@ pub(super) fn line(outcome: &Outcome) -> Option<String> {
         line.extend([" ", url]);
     }
     if let Some(at) = at {
-        line.extend([" (", &rfc3339(at), ")"]);
+        line.extend([" (", &at.to_rfc3339(), ")"]);
     }
     Some(line)
 }

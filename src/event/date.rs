@@ -1,15 +1,23 @@
 //! Dates as people read them: RFC 3339 in UTC, to the second.
 
-use crate::Timestamp;
+use super::Timestamp;
 
 const DAY: i64 = 86_400;
 
-/// `2022-12-01T00:00:00Z`.
-pub(super) fn rfc3339(at: Timestamp) -> String {
-    let seconds = at.as_secs();
-    let (year, month, date) = civil(seconds.div_euclid(DAY));
-    let day = seconds.rem_euclid(DAY);
-    format!("{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}Z", day / 3600, day / 60 % 60, day % 60)
+impl Timestamp {
+    /// As RFC 3339 (section 5.6) writes it, in UTC and to the second.
+    ///
+    /// ```
+    /// use scanrelay::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_millis(1_669_852_800_999).to_rfc3339(), "2022-12-01T00:00:00Z");
+    /// ```
+    pub fn to_rfc3339(self) -> String {
+        let seconds = self.as_secs();
+        let (year, month, date) = civil(seconds.div_euclid(DAY));
+        let day = seconds.rem_euclid(DAY);
+        format!("{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}Z", day / 3600, day / 60 % 60, day % 60)
+    }
 }
 
 /// Days since 1970 as a Gregorian date. Years begin in March here, so that the leap day is a year's last.
@@ -39,7 +47,7 @@ mod tests {
             (4_107_542_399, "2100-02-28T23:59:59Z"),
             (4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
-            assert_eq!(rfc3339(Timestamp::from_millis(seconds * 1000 + 999)), expected);
+            assert_eq!(Timestamp::from_millis(seconds * 1000 + 999).to_rfc3339(), expected);
         }
     }
 }
