@@ -5,10 +5,12 @@ pub mod admin_client;
 pub mod check;
 pub mod deliveries;
 pub mod demo;
+pub mod digest;
 pub mod doctor;
 mod example;
 pub mod jobs;
 pub mod manual;
+mod matrix;
 mod output;
 pub mod plugin;
 pub mod prove;
@@ -17,7 +19,9 @@ pub mod send;
 pub mod serve;
 pub mod status;
 pub mod store;
+pub mod verdict;
 pub mod verify;
+pub mod waive;
 pub mod webhook;
 
 use std::collections::BTreeMap;
@@ -90,6 +94,13 @@ pub enum Command {
     /// Lists every promotion and scan request that the registries know of with its delivery and verdict, or the gap. Exits 0
     /// when there is no gap, 1 when there is one.
     Prove(prove::Arguments),
+    /// Prints the digest of a model's files, by which verdicts know them.
+    Digest(digest::Arguments),
+    /// Shows what was said of a version, a build or a digest. With --require safe it is a gate for scripts: exits 0 when that
+    /// is so, 1 when not.
+    Verdict(verdict::Arguments),
+    /// Answers for a finding: of those bytes, until that day, it does not count. Nothing but a finding can be waived.
+    Waive(waive::Arguments),
     /// Looks at the store: its size, whether it is sound; its backup and restore.
     #[command(subcommand)]
     Store(store::Command),

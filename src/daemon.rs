@@ -8,6 +8,7 @@ mod config;
 mod connections;
 mod current;
 mod descriptors;
+mod digest;
 mod doctor;
 mod effects;
 mod fetch;
@@ -48,9 +49,11 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 pub use admin::acts::{Act, did, in_words, would};
+pub use admin::verdicts::{Asked, Waive};
 pub use admin::{show_delivery, show_job};
 pub use clock::Clock;
 pub use config::{Catalog, Config, Found, SAMPLE, StoreAt, span};
+pub use digest::Digest;
 pub use doctor::{Health, doctor, wanted, webhook};
 pub use listeners::{Handed, Listeners, bound};
 pub use prove::prove;
@@ -60,10 +63,11 @@ pub use runner::harden;
 pub use service::Manager;
 pub use start::start;
 pub use store::{
-    ALL, AttemptRow, By, Cancelled, DeliveryRow, Filter, JobRow, Keep, Moment, Replayed, RowCounts, Status, Store,
-    StoreError, Vacuumed, VerdictRow,
+    ALL, AttemptRow, By, Cancelled, DeliveryRow, Filter, JobRow, Keep, Moment, Replayed, Revoked, RowCounts, Status,
+    Store, StoreError, Vacuumed, VerdictRow,
 };
 pub use trial::{Trial, Tried};
+pub use verdict::{Demand, Standings, Vote, Waiver};
 
 use reload::{Read, Reload};
 use service::Pulse;

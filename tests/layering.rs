@@ -78,7 +78,9 @@ const DAEMON: &[Room] = &[
     room("current", &[], PURE),
     room("running", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("wake", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
-    room("verdict", &[], PURE),
+    // Of whatever can be read.
+    room("digest", &[], &["tokio", "tokio_util", HTTP, WEB, SQL, "std::fs", CHILD, "std::env", "std::thread"]),
+    room("verdict", &["digest"], PURE),
     room("trace", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     // Addresses are numbers.
     room(
@@ -86,8 +88,8 @@ const DAEMON: &[Room] = &[
         &[],
         &["tokio", "tokio_util", HTTP, WEB, SQL, "std::fs", CHILD, "std::env", "std::thread", "std::io"],
     ),
-    room("job", &["verdict"], PURE),
-    room("store", &["clock", "job", "verdict"], &[HTTP, WEB, PROCESS, CHILD, "std::net"]),
+    room("job", &["digest", "verdict"], PURE),
+    room("store", &["clock", "digest", "job", "verdict"], &[HTTP, WEB, PROCESS, CHILD, "std::net"]),
     // Processes only: neither the registry nor its events' meaning.
     room(
         "runner",
@@ -113,7 +115,7 @@ const DAEMON: &[Room] = &[
     ),
     room(
         "effects",
-        &["address", "clock", "config", "fetch", "job", "runner", "running", "writeback"],
+        &["address", "clock", "config", "digest", "fetch", "job", "runner", "running", "verdict", "writeback"],
         &[WEB, SQL, PROCESS, CHILD],
     ),
     // Counts, and asks the store; files of /proc.
@@ -151,7 +153,20 @@ const DAEMON: &[Room] = &[
     ),
     room(
         "admin",
-        &["clock", "connections", "current", "metrics", "rejections", "running", "server", "store", "tls", "wake"],
+        &[
+            "clock",
+            "connections",
+            "current",
+            "digest",
+            "metrics",
+            "rejections",
+            "running",
+            "server",
+            "store",
+            "tls",
+            "verdict",
+            "wake",
+        ],
         &[HTTP, SQL, PROCESS, CHILD],
     ),
     room("retention", &["clock", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),

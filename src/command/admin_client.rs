@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -155,7 +156,7 @@ impl Access {
     }
 
     /// Asks the daemon to act: what came of it.
-    pub(super) async fn post(&self, path: &str, act: &Act) -> Result<Value, Failure> {
+    pub(super) async fn post(&self, path: &str, act: &impl Serialize) -> Result<Value, Failure> {
         let Self::Daemon { client, .. } = self else {
             return Err(Failure::Failed("no daemon is running: start scanrelay serve".to_owned()));
         };
@@ -170,7 +171,7 @@ impl Access {
     }
 
     /// `None`: there is none of that id.
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
         let Self::Daemon { client, .. } = self else { return Ok(None) };
         let answer = client.get(format!("http://scanrelay{path}")).send().await.map_err(|error| self.broken(&error))?;
         match answer.status().as_u16() {

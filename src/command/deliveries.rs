@@ -1,12 +1,12 @@
 //! `scanrelay deliveries`: what came, and what became of it.
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::admin_client::Access;
-use super::output::{ago, cell, json, line, print, state, table};
-use super::{Failure, Outcome, jobs};
-use crate::daemon::{Clock, DeliveryRow, Filter, JobRow, VerdictRow};
+use super::output::{ago, cell, json as print_json, line, print, state, table};
+use super::{Failure, Outcome, jobs, matrix};
+use crate::daemon::{Clock, DeliveryRow, Filter, JobRow, VerdictRow, Vote};
 use scanrelay::plugin::printable;
 
 #[derive(Debug, Subcommand)]
@@ -62,7 +62,7 @@ pub async fn run(command: Command, access: &Access) -> Outcome {
             let filter =
                 Filter { state: list.state, registry: list.registry, limit: Some(list.limit), ..Filter::default() };
             let rows = access.deliveries(filter).await?;
-            if list.json { json(&rows) } else { print_list(&rows) }
+            if list.json { print_json(&rows) } else { print_list(&rows) }
         }
         Command::Replay(replay) => line(&access.replay(replay.id, replay.all, replay.reason).await?),
         Command::Show(show) => {
@@ -70,7 +70,7 @@ pub async fn run(command: Command, access: &Access) -> Outcome {
             let found = found.ok_or_else(|| {
                 Failure::Failed(format!("there is no delivery {}: see scanrelay deliveries list", show.id))
             })?;
-            if show.json { json(&found) } else { print_one(&found) }
+            if show.json { print_json(&found) } else { print_one(&found) }
         }
     }
 }
@@ -121,22 +121,18 @@ fn print_one(found: &Value) -> Outcome {
             "verdict",
             format!("{} (round {}, {} ago)", verdict.verdict, verdict.round, ago(verdict.settled_at, now)),
         ));
-        for vote in verdict.votes.as_array().into_iter().flatten() {
-            let text = |key: &str| vote[key].as_str().unwrap_or_default().to_owned();
-            let advisory = if vote["advisory"] == true { " (advisory)" } else { "" };
-            facts.push((
-                "",
-                format!("{}: {}{advisory} {}", text("scanner"), text("verdict"), text("summary")).trim_end().to_owned(),
-            ));
-            if let Some(digest) = vote["artifact"].as_str() {
-                facts.push(("", format!("  looked at sha256 {digest}")));
-            }
-        }
     }
     for (name, value) in facts {
         line(&format!("{name:<12} {}", printable(&value)))?;
     }
     line("")?;
+    for verdict in &verdicts {
+        let votes: Vec<Vote> = read(&json!({ "votes": verdict.votes }), "votes")?;
+        print(&matrix::matrix(&votes))?;
+        line("")?;
+        matrix::details(&votes).iter().try_for_each(|detail| line(&printable(detail)))?;
+        line("")?;
+    }
     jobs::print_list(&rows)
 }
 

@@ -3,6 +3,7 @@
 //! The TCP side is read-only and checks `Host`; the socket beside the store also takes acts, each with the peer's uid.
 
 pub mod acts;
+pub mod verdicts;
 
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
@@ -102,6 +103,7 @@ pub fn serve_socket(admin: &Admin, listener: UnixListener) -> std::io::Result<Se
             .app_data(Data::new(admin.clone()))
             .configure(reads)
             .configure(acts::acts)
+            .configure(verdicts::acts)
             .default_service(web::to(|| async { not_found() }));
     })
 }
@@ -126,6 +128,7 @@ fn reads(config: &mut ServiceConfig) {
         .service(get("/api/v1/deliveries", web::to(deliveries)))
         .service(get("/api/v1/deliveries/{id}", web::to(delivery)))
         .service(get("/api/v1/rejections", web::to(rejections)))
+        .service(get("/api/v1/verdicts", web::to(verdicts::verdicts)))
         .service(get("/api/v1/jobs", web::to(jobs)))
         .service(get("/api/v1/jobs/{id}", web::to(job)))
         .service(get("/api/v1/jobs/{id}/log", web::to(log)));

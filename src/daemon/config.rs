@@ -2,6 +2,7 @@
 //! ([`Config`]); nothing later checks a setting again.
 
 mod catalog;
+mod demand;
 mod error;
 mod explain;
 mod fetch;

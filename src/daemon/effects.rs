@@ -3,6 +3,7 @@
 
 mod artifact;
 pub mod live;
+mod program;
 mod survey;
 mod tell;
 mod webhook;
@@ -14,8 +15,10 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::digest::Digest;
 use super::job::{Job, Outcome};
 use super::running::Tail;
+use super::verdict::Demand;
 
 pub use survey::Unsurveyed;
 pub use tell::LONGEST_TELL;
@@ -34,11 +37,13 @@ impl From<Outcome> for Effect {
     }
 }
 
-/// Something that a plugin saved; `committed` says whether it is stored.
+/// What a run needs of the store while it goes on.
 #[derive(Debug)]
-pub struct Saved {
-    pub data: Value,
-    pub committed: oneshot::Sender<bool>,
+pub enum Need {
+    /// Something that a plugin saved is to be kept; `committed` says whether it is.
+    Save { data: Value, committed: oneshot::Sender<bool> },
+    /// Whether enough was said of those files to act on them, and else why not.
+    Verdict { digest: Digest, demand: Demand, answer: oneshot::Sender<Result<(), String>> },
 }
 
 /// What a request is about to make so in the registry; `committed` says whether the ledger has it, so that it may be sent.
@@ -54,7 +59,7 @@ pub trait Effects: Send + Sync + 'static {
     fn run(
         &self,
         job: &Job,
-        saved: mpsc::Sender<Saved>,
+        needs: mpsc::Sender<Need>,
         log: Tail,
         stop: CancellationToken,
     ) -> impl Future<Output = Effect> + Send;

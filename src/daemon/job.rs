@@ -7,6 +7,8 @@ use scanrelay::plugin::Conclusion;
 use scanrelay::{Event, Timestamp, TraceParent, registry};
 use serde::{Deserialize, Serialize};
 
+use super::verdict::Evidence;
+
 pub mod plan;
 
 /// What a job does.
@@ -59,9 +61,9 @@ pub enum Ending {
     /// The plugin's result stands.
     Concluded {
         conclusion: Conclusion,
-        /// The digest of the files that it was about.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        artifact: Option<String>,
+        /// What it was about.
+        #[serde(flatten)]
+        evidence: Box<Evidence>,
     },
     /// The promotion stands.
     Confirmed,
@@ -117,8 +119,8 @@ pub struct Job {
 /// What came of one attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// The plugin said its result, about files with that digest.
-    Concluded { conclusion: Conclusion, artifact: Option<String> },
+    /// The plugin said its result.
+    Concluded { conclusion: Conclusion, evidence: Box<Evidence> },
     /// The registry confirmed the promotion.
     Confirmed,
     /// The registry says that the promotion does not stand.
@@ -190,7 +192,7 @@ impl Schedule {
 pub fn next(job: &Job, outcome: Outcome, now: Timestamp, schedule: &Schedule) -> Next {
     match (job.phase, outcome) {
         (_, Outcome::Drained) => Next::Release,
-        (_, Outcome::Concluded { conclusion, artifact }) => Next::End(Ending::Concluded { conclusion, artifact }),
+        (_, Outcome::Concluded { conclusion, evidence }) => Next::End(Ending::Concluded { conclusion, evidence }),
         (_, Outcome::Confirmed) => Next::End(Ending::Confirmed),
         (_, Outcome::NotConfirmed(reason)) => Next::End(Ending::NotConfirmed { reason }),
         (_, Outcome::Told(_)) => Next::End(Ending::Told),

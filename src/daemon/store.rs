@@ -34,12 +34,14 @@ mod room;
 mod round;
 mod seen;
 mod settle;
+mod standing;
 mod statement;
 mod status;
 mod strip;
 mod survey;
 mod unfold;
 mod vacuum;
+mod waiver;
 mod writer;
 
 use std::path::Path;
@@ -62,9 +64,11 @@ pub use retry::Retried;
 pub use room::Room;
 pub use round::Keep;
 pub use settle::{Attempt, Settled};
+pub use standing::Subject;
 pub use status::Status;
 pub use survey::{Looked, SurveyRow};
 pub use vacuum::{Vacuum, Vacuumed};
+pub use waiver::Revoked;
 
 use batch::{Batch, Until};
 use lock::Lock;

@@ -1,7 +1,15 @@
-//! One verdict of many votes.
+//! One verdict of many votes, what it was about, and whether it is enough for who asks.
+
+mod demand;
+mod evidence;
+mod waiver;
 
 use scanrelay::plugin::Verdict;
 use serde::{Deserialize, Serialize};
+
+pub use demand::{Demand, Standing, Standings};
+pub use evidence::{Evidence, about};
+pub use waiver::{NewWaiver, Waived, Waiver, waived};
 
 /// How votes become a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +32,12 @@ pub struct Vote {
     pub url: Option<String>,
     pub findings: usize,
     pub advisory: bool,
-    /// The digest of the files that it looked at, where the daemon fetched them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub artifact: Option<String>,
+    /// What it looked at.
+    #[serde(flatten)]
+    pub evidence: Evidence,
+    /// What it found and somebody has answered for: it said `unsafe`, and counts as `safe` while these hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<Waived>,
 }
 
 /// The verdict, once the votes settle it. `None` among the votes is a scanner that has not ended yet.
@@ -53,39 +64,4 @@ pub fn decide(policy: Policy, votes: &[Option<Verdict>]) -> Option<Verdict> {
 }
 
 #[cfg(test)]
-mod tests {
-    use scanrelay::plugin::Verdict::{Error, Inconclusive, Safe, Unsafe};
-
-    use super::*;
-
-    fn check(policy: Policy, votes: &[Option<Verdict>], expected: Option<Verdict>) {
-        assert_eq!(decide(policy, votes), expected, "{policy:?} {votes:?}");
-    }
-
-    #[test]
-    fn all_means_every_one() {
-        let all = |votes: &[Option<Verdict>], expected| check(Policy::All, votes, expected);
-        all(&[Some(Safe)], Some(Safe));
-        all(&[Some(Safe), Some(Safe)], Some(Safe));
-        all(&[Some(Safe), None], None);
-        all(&[Some(Error), None], None);
-        all(&[Some(Unsafe), None], Some(Unsafe));
-        all(&[Some(Safe), Some(Error)], Some(Error));
-        all(&[Some(Safe), Some(Inconclusive)], Some(Inconclusive));
-        all(&[Some(Error), Some(Inconclusive)], Some(Error));
-        all(&[Some(Error), Some(Unsafe)], Some(Unsafe));
-        all(&[], Some(Error));
-    }
-
-    #[test]
-    fn a_quorum_needs_its_number_and_no_unsafe_vote() {
-        let two = |votes: &[Option<Verdict>], expected| check(Policy::Quorum(2), votes, expected);
-        two(&[Some(Safe), Some(Safe), Some(Error)], Some(Safe));
-        two(&[Some(Safe), Some(Safe), Some(Unsafe)], Some(Unsafe));
-        two(&[Some(Safe), Some(Safe), None], None);
-        two(&[Some(Safe), Some(Error), Some(Inconclusive)], Some(Error));
-        two(&[Some(Safe), Some(Inconclusive), Some(Inconclusive)], Some(Inconclusive));
-        check(Policy::Quorum(0), &[Some(Error)], Some(Error));
-        check(Policy::Quorum(0), &[], Some(Error));
-    }
-}
+mod tests;

@@ -34,5 +34,6 @@ mod story;
 mod systemd;
 mod tls;
 mod traces;
+mod verdicts;
 mod verify;
 mod webhooks;

@@ -47,7 +47,7 @@ pub(super) fn acts(config: &mut ServiceConfig) {
         .service(post("/api/v1/resume", web::to(resume)));
 }
 
-fn by(request: &HttpRequest, act: &Act) -> By {
+pub(super) fn by(request: &HttpRequest, act: &Act) -> By {
     By { uid: request.conn_data::<Uid>().map(|uid| uid.0), reason: act.reason.clone() }
 }
 
@@ -198,7 +198,7 @@ pub fn in_words(queue: &str, what: &str) -> String {
     if queue == ALL { format!("everything {what}") } else { format!("{queue} {what}") }
 }
 
-fn said(done: bool, unknown: bool, words: &str) -> HttpResponse {
+pub(super) fn said(done: bool, unknown: bool, words: &str) -> HttpResponse {
     match (done, unknown) {
         (true, _) => HttpResponse::Ok().json(json!({ "words": words })),
         (false, true) => HttpResponse::NotFound().json(json!({ "error": "not_found", "message": words })),

@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use super::error::{Fault, nearest};
 use super::output::{Output, Said};
 use super::raw::{RawPlugin, RawRoute};
-use super::{Source, files, limits, one_line, secrets, unknown_or_wrong};
+use super::{Source, demand, files, limits, one_line, secrets, unknown_or_wrong};
+use crate::daemon::verdict::Demand;
 
 /// A plugin, ready to be run.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,8 @@ pub struct Plugin {
     pub timeout: Duration,
     /// Whether the model's files are fetched for it.
     pub artifact: bool,
+    /// What must have been said of these files before it is run.
+    pub require_verdict: Option<Demand>,
     pub settings: Map<String, Value>,
     pub env: Vec<(String, String)>,
     pub secrets: Vec<(String, Secret)>,
@@ -73,6 +76,7 @@ pub(super) fn plugins(
         let (raw, folder) = said(name, configured.remove(name), &defined, folders)?;
         plugins.insert(name.clone(), plugin(name, raw, folder.as_deref(), path, &key, source)?);
     }
+    demand::check(&plugins)?;
     Ok(plugins)
 }
 
@@ -143,6 +147,7 @@ fn merged(manifest: RawPlugin, over: RawPlugin) -> RawPlugin {
         fail_on: over.fail_on.or(manifest.fail_on),
         timeout: over.timeout.or(manifest.timeout),
         artifact: over.artifact.or(manifest.artifact),
+        require_verdict: over.require_verdict.or(manifest.require_verdict),
         settings: manifest.settings,
         env: manifest.env,
         secrets: manifest.secrets,
@@ -198,6 +203,7 @@ pub(super) fn plugin(
     if !(1..=1024).contains(&concurrency) {
         return Err(at("concurrency", format!("{concurrency} is out of bounds: 1 to 1024")));
     }
+    let require_verdict = demand::demand(raw.require_verdict, kind, raw.artifact, &at)?;
     Ok(Plugin {
         name: name.to_owned(),
         kind,
@@ -206,7 +212,8 @@ pub(super) fn plugin(
         output,
         fail_on,
         timeout: limits::span(&format!("{key}.timeout"), raw.timeout, 600, 1, 7 * 86_400)?,
-        artifact: raw.artifact.unwrap_or(false),
+        artifact: raw.artifact.unwrap_or(false) || require_verdict.is_some(),
+        require_verdict,
         settings: raw.settings,
         env: raw.env.into_iter().collect(),
         secrets: secrets::resolve_all(&raw.secrets, &format!("{key}.secrets"), source)?,

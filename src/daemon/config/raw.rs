@@ -323,6 +323,7 @@ pub struct RawPlugin {
     pub fail_on: Option<String>,
     pub timeout: Option<Span>,
     pub artifact: Option<bool>,
+    pub require_verdict: Option<RawDemand>,
     pub settings: Map<String, Value>,
     pub env: BTreeMap<String, String>,
     pub secrets: BTreeMap<String, RawSecret>,
@@ -359,6 +360,17 @@ pub struct RawReport {
 #[serde(deny_unknown_fields)]
 pub struct RawRequire {
     pub scanned_at_least: u64,
+}
+
+/// What an action needs to have been said of the files that it is given.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawDemand {
+    #[serde(rename = "is")]
+    pub word: String,
+    #[serde(default)]
+    pub from: Vec<String>,
+    pub max_age: Option<Span>,
 }
 
 #[derive(Debug, Deserialize)]

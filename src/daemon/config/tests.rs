@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use super::*;
 
 mod comet;
+mod demands;
 mod kinds;
 mod reports;
 

@@ -4,20 +4,23 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use scanrelay::Secret;
-use scanrelay::plugin::{Invocation, Run as RunOf};
-use tokio::sync::mpsc;
+use scanrelay::plugin::{Conclusion, Invocation, Run as RunOf, Status};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::artifact::Files;
+use super::program::Programs;
 use super::tell::Peer;
-use super::{Effect, Effects, Intent, Saved};
+use super::{Effect, Effects, Intent, Need};
 use crate::daemon::clock::Clock;
 use crate::daemon::config::{Config, Output as Configured, Plugin};
+use crate::daemon::digest::Digest;
 use crate::daemon::fetch::Fetched;
 use crate::daemon::job::{Job, Outcome, Phase};
 use crate::daemon::runner::{self, End, Note, Output, Spec, Word};
 use crate::daemon::running::Tail;
+use crate::daemon::verdict::{Demand, Evidence};
 use crate::daemon::writeback::{BadTarget, Target, Via, Writeback};
 
 /// What a plugin said and nobody has read yet: a plugin waits when more of it must be kept.
@@ -28,6 +31,7 @@ pub struct Live {
     plugins: BTreeMap<String, Plugin>,
     registries: BTreeMap<String, Known>,
     surroundings: Surroundings,
+    programs: Programs,
     clock: Clock,
 }
 
@@ -86,6 +90,7 @@ impl Live {
                 log_cap: config.limits.log,
                 grace: config.limits.kill_grace,
             },
+            programs: Programs::default(),
             clock,
         })
     }
@@ -148,7 +153,7 @@ impl Live {
 }
 
 impl Effects for Live {
-    async fn run(&self, job: &Job, saved: mpsc::Sender<Saved>, log: Tail, stop: CancellationToken) -> Effect {
+    async fn run(&self, job: &Job, needs: mpsc::Sender<Need>, log: Tail, stop: CancellationToken) -> Effect {
         let Some(plugin) = self.plugins.get(&job.name) else {
             let reason = format!("plugin {0} left the configuration: add [plugins.{0}] again, then retry", job.name);
             return Outcome::Refused(reason).into();
@@ -157,19 +162,26 @@ impl Effects for Live {
             Ok(fetched) => fetched,
             Err(outcome) => return outcome.into(),
         };
+        if let Some(demand) = &plugin.require_verdict
+            && let Err(outcome) = demanded(demand, fetched.as_ref(), &needs).await
+        {
+            return outcome.into();
+        }
+        let program = self.programs.digest(&plugin.program).await;
+        let evidence = Box::new(Evidence { artifact: fetched.as_ref().and_then(digest), image: None, program });
         let (notes, mut noted) = mpsc::channel(NOTES);
         let run = runner::run(self.spec(plugin, job, fetched.as_ref(), log), stop, notes);
         tokio::pin!(run);
         let run = loop {
             tokio::select! {
                 run = &mut run => break run,
-                Some(note) = noted.recv() => pass_on(job, note, &saved).await,
+                Some(note) = noted.recv() => pass_on(job, note, &needs).await,
             }
         };
         if run.dropped > 0 {
             debug!(job = job.id, bytes = run.dropped, "the run's log was longer than limits.log");
         }
-        Effect { outcome: outcome(run.end, plugin, fetched.map(|fetched| fetched.artifact.sha256)), log: Some(run.log) }
+        Effect { outcome: outcome(run.end, plugin, evidence), log: Some(run.log) }
     }
 
     async fn tell(&self, job: &Job, intents: mpsc::Sender<Intent>, stop: CancellationToken) -> Effect {
@@ -200,13 +212,13 @@ fn no_registry(registry: &str) -> Outcome {
     ))
 }
 
-async fn pass_on(job: &Job, note: Note, saved: &mpsc::Sender<Saved>) {
+async fn pass_on(job: &Job, note: Note, needs: &mpsc::Sender<Need>) {
     match note {
         Note::Progress { message, percent } => {
             info!(delivery = job.delivery, job = job.id, plugin = job.name, percent, message, "progress");
         }
         // Nobody there to store it: the plugin hears so, since `committed` is dropped with it.
-        Note::Checkpoint { data, committed } => drop(saved.send(Saved { data, committed }).await),
+        Note::Checkpoint { data, committed } => drop(needs.send(Need::Save { data, committed }).await),
     }
 }
 
@@ -224,9 +236,39 @@ pub fn output(configured: &Configured) -> Output {
     }
 }
 
-fn outcome(end: End, plugin: &Plugin, artifact: Option<String>) -> Outcome {
+/// The digest of what was fetched.
+fn digest(fetched: &Fetched) -> Option<Digest> {
+    Digest::parse(&fetched.artifact.sha256)
+}
+
+/// Whether enough was said of these very files to act on them. When not, the action has failed without being run: another
+/// attempt would find the same files.
+async fn demanded(demand: &Demand, fetched: Option<&Fetched>, needs: &mpsc::Sender<Need>) -> Result<(), Outcome> {
+    let failed = |reason: String| {
+        let conclusion = Conclusion::Action { status: Status::Failed, summary: Some(reason), url: None };
+        let evidence = Box::new(Evidence { artifact: fetched.and_then(digest), ..Evidence::default() });
+        Outcome::Concluded { conclusion, evidence }
+    };
+    let Some(digest) = fetched.and_then(digest) else {
+        return Err(failed("not run: require_verdict, and there is no digest of the model's files".to_owned()));
+    };
+    let (answer, answered) = oneshot::channel();
+    let asked = Need::Verdict { digest: digest.clone(), demand: demand.clone(), answer };
+    let answered = if needs.send(asked).await.is_ok() { answered.await.ok() } else { None };
+    match answered {
+        Some(Ok(())) => Ok(()),
+        Some(Err(reason)) => Err(failed(format!("not run: require_verdict, and of files {digest} {reason}"))),
+        // The store could not be asked, or the daemon goes down.
+        None => Err(Outcome::Unreachable {
+            reason: "the store could not say what was said of the files".to_owned(),
+            retry_after: None,
+        }),
+    }
+}
+
+fn outcome(end: End, plugin: &Plugin, evidence: Box<Evidence>) -> Outcome {
     match end {
-        End::Concluded(conclusion) => Outcome::Concluded { conclusion, artifact },
+        End::Concluded(conclusion) => Outcome::Concluded { conclusion, evidence },
         End::TryLater => Outcome::TryLater(format!("{} asked to be tried again later (exit 75)", plugin.name)),
         End::Failed(reason) | End::NotStarted(reason) => Outcome::Failed(reason),
         End::TimedOut => Outcome::Failed(format!(

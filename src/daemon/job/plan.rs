@@ -8,7 +8,10 @@ use scanrelay::{Event, EventKind, Timestamp, registry};
 use serde::{Deserialize, Serialize};
 
 use super::{Ending, Phase, State, plugin_queue, registry_queue};
-use crate::daemon::verdict::{Policy, Vote, decide};
+use crate::daemon::verdict::{Policy, Vote, Waiver, about, decide};
+use votes::{link, summary};
+
+mod votes;
 
 /// What a route asks for, kept with the delivery: a change of the configuration does not change what was accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,12 +139,20 @@ fn scans(plan: &Plan, event: &Event) -> Vec<NewJob> {
 }
 
 /// What follows from where the jobs of a round stand. Applied and asked again until nothing follows.
-pub fn advance(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdict>, now: Timestamp) -> Vec<Change> {
+pub fn advance(
+    plan: &Plan,
+    event: &Event,
+    jobs: &[View],
+    verdict: Option<Verdict>,
+    waivers: &[Waiver],
+    now: Timestamp,
+) -> Vec<Change> {
     let begun = begin(plan, event, jobs);
     if !begun.is_empty() {
         return begun;
     }
-    let settled = settle_verdict(plan, event, jobs, verdict, now);
+    let undecided = verdict.is_none() && !plan.scanners.is_empty() && plan.may_scan(jobs);
+    let settled = if undecided { settle_verdict(plan, event, jobs, waivers, now) } else { Vec::new() };
     if !settled.is_empty() {
         return settled;
     }
@@ -164,15 +175,15 @@ fn begin(plan: &Plan, event: &Event, jobs: &[View]) -> Vec<Change> {
     scans(plan, event).into_iter().filter(missing).map(Change::Create).collect()
 }
 
-fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdict>, now: Timestamp) -> Vec<Change> {
-    if plan.scanners.is_empty() || verdict.is_some() || !plan.may_scan(jobs) {
-        return Vec::new();
-    }
-    let votes: Vec<Option<Vote>> = plan.scanners.iter().map(|name| vote(jobs, name, false)).collect();
+fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], waivers: &[Waiver], now: Timestamp) -> Vec<Change> {
+    let vote = |name: &String, advisory| votes::vote(jobs, name, advisory, waivers, now);
+    let votes: Vec<Option<Vote>> = plan.scanners.iter().map(|name| vote(name, false)).collect();
     let words: Vec<Option<Verdict>> = votes.iter().map(|vote| vote.as_ref().map(|vote| vote.verdict)).collect();
-    let Some(verdict) = decide(plan.policy, &words) else { return Vec::new() };
+    let Some(decided) = decide(plan.policy, &words) else { return Vec::new() };
     let mut votes: Vec<Vote> = votes.into_iter().flatten().collect();
-    votes.extend(plan.advisory.iter().filter_map(|name| vote(jobs, name, true)));
+    votes.extend(plan.advisory.iter().filter_map(|name| vote(name, true)));
+    // Of different files each safe word is about something else.
+    let verdict = if decided == Verdict::Safe && about(&votes).is_none() { Verdict::Error } else { decided };
 
     let mut changes = Vec::new();
     let confirm = jobs.iter().find(|job| job.phase == Phase::Confirm && !job.state.ended());
@@ -183,7 +194,7 @@ fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Ver
         };
         let outcome = registry::Outcome::Scanned {
             verdict: told_verdict,
-            summary: Some(summary(&votes)),
+            summary: Some(summary(plan.policy, &votes)),
             url: link(&votes, verdict),
             at: Some(now),
         };
@@ -193,7 +204,7 @@ fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Ver
         (Some(confirm), Verdict::Safe) => changes.push(Change::Release(confirm.id)),
         (None, _) => {}
         (Some(confirm), _) => {
-            let reason = format!("the scanners' verdict is {verdict}: {}", summary(&votes));
+            let reason = format!("the scanners' verdict is {verdict}: {}", summary(plan.policy, &votes));
             changes.push(Change::Skip(confirm.id, reason.clone()));
             changes.extend(promoted(plan, event, Status::Failed, Some(reason), link(&votes, verdict)));
         }
@@ -264,24 +275,6 @@ fn close(jobs: &[View]) -> Closed {
     }
 }
 
-/// A scanner's vote, once its job has ended. Whatever is not its own result is `error`: it is never left out.
-fn vote(jobs: &[View], scanner: &str, advisory: bool) -> Option<Vote> {
-    let job = jobs.iter().find(|job| job.phase == Phase::Run && job.name == scanner)?;
-    let ending = job.state.ended().then_some(job.ending.as_ref()?)?;
-    let (verdict, summary, url, findings) = match ending {
-        Ending::Concluded {
-            conclusion: Conclusion::Scan { verdict, summary, url, findings, more_findings }, ..
-        } => (*verdict, summary.clone(), url.clone(), findings.len() + more_findings),
-        Ending::Dead { reason } | Ending::Skipped { reason } => (Verdict::Error, Some(reason.clone()), None, 0),
-        _ => (Verdict::Error, None, None, 0),
-    };
-    let artifact = match ending {
-        Ending::Concluded { artifact, .. } => artifact.clone(),
-        _ => None,
-    };
-    Some(Vote { scanner: scanner.to_owned(), verdict, summary, url, findings, advisory, artifact })
-}
-
 /// Why an ended action did not complete.
 fn failure(job: &View) -> Option<String> {
     match job.ending.as_ref()? {
@@ -292,28 +285,6 @@ fn failure(job: &View) -> Option<String> {
         Ending::Dead { reason } | Ending::Skipped { reason } => Some(reason.clone()),
         _ => Some("ended without a result".to_owned()),
     }
-}
-
-/// Who said what, in one line.
-fn summary(votes: &[Vote]) -> String {
-    let words = votes.iter().map(|vote| {
-        let findings = if vote.findings > 0 {
-            format!(" ({} finding{})", vote.findings, if vote.findings == 1 { "" } else { "s" })
-        } else {
-            String::new()
-        };
-        let advisory = if vote.advisory { " (advisory)" } else { "" };
-        format!("{}: {}{findings}{advisory}", vote.scanner, vote.verdict)
-    });
-    words.collect::<Vec<_>>().join(", ")
-}
-
-/// Where to read more: at a scanner that says what the verdict says, else at any.
-fn link(votes: &[Vote], verdict: Verdict) -> Option<String> {
-    let of = |same: bool| {
-        votes.iter().filter(move |vote| !same || vote.verdict == verdict).find_map(|vote| vote.url.clone())
-    };
-    of(true).or_else(|| of(false))
 }
 
 fn promoted(

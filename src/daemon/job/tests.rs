@@ -2,6 +2,7 @@ use scanrelay::EventKind;
 use scanrelay::plugin::Status;
 
 use super::*;
+use crate::daemon::digest::Digest;
 
 const MINUTE: Duration = Duration::from_mins(1);
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -49,11 +50,11 @@ fn a_word_ends_the_job() {
     let said = Conclusion::Action { status: Status::Failed, summary: None, url: None };
     for attempts in [1, 3, 100] {
         let run = job(Phase::Run, attempts, 0);
-        let artifact = Some("ab".repeat(32));
+        let evidence = Box::new(Evidence { artifact: Digest::parse(&"ab".repeat(32)), ..Evidence::default() });
         check(
             &run,
-            Outcome::Concluded { conclusion: said.clone(), artifact: artifact.clone() },
-            Next::End(Ending::Concluded { conclusion: said.clone(), artifact }),
+            Outcome::Concluded { conclusion: said.clone(), evidence: evidence.clone() },
+            Next::End(Ending::Concluded { conclusion: said.clone(), evidence }),
         );
         check(&job(Phase::Report, attempts, 0), Outcome::Told(Vec::new()), Next::End(Ending::Told));
         check(&job(Phase::Confirm, attempts, 0), Outcome::Confirmed, Next::End(Ending::Confirmed));

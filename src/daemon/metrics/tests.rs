@@ -104,7 +104,7 @@ async fn an_outcome_is_counted_under_what_is_configured() {
             findings: Vec::new(),
             more_findings: 0,
         },
-        artifact: None,
+        evidence: Box::default(),
     });
     let later = |counted| Next::Retry { at: NOW, reason: String::new(), counted };
     let dead = || Next::End(Ending::Dead { reason: String::new() });

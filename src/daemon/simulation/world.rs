@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::weather::{Forecast, Weather};
 use super::{ACTIONS, REGISTRIES, REQUESTS, RUNS, RUNS_PER_PLUGIN, START};
 use crate::daemon::clock::Steps;
-use crate::daemon::effects::{Effect, Effects, Intent, Saved};
+use crate::daemon::effects::{Effect, Effects, Intent, Need};
 use crate::daemon::job::{Job, Outcome, Phase, Written};
 use crate::daemon::running::Tail;
 use crate::daemon::store::Store;
@@ -198,12 +198,12 @@ impl World {
         }
     }
 
-    async fn saves(&self, job: &Job, saves: &mpsc::Sender<Saved>) {
+    async fn saves(&self, job: &Job, saves: &mpsc::Sender<Need>) {
         let data = json!({ "step": self.roll(1000) });
         let (committed, answer) = oneshot::channel();
         // Stored when the daemon says so; a crash in between leaves the one before or this one.
         let before = self.memory().saved.insert(job.run_id.clone(), data.clone());
-        if saves.send(Saved { data, committed }).await.is_err() || !answer.await.unwrap_or(false) {
+        if saves.send(Need::Save { data, committed }).await.is_err() || !answer.await.unwrap_or(false) {
             match before {
                 Some(before) => self.memory().saved.insert(job.run_id.clone(), before),
                 None => self.memory().saved.remove(&job.run_id),
@@ -272,7 +272,7 @@ pub(super) fn lane(job: &Job) -> String {
 }
 
 impl Effects for World {
-    async fn run(&self, job: &Job, saves: mpsc::Sender<Saved>, _log: Tail, stop: CancellationToken) -> Effect {
+    async fn run(&self, job: &Job, saves: mpsc::Sender<Need>, _log: Tail, stop: CancellationToken) -> Effect {
         let _watch = Watch(self);
         let action = ACTIONS.contains(&job.name.as_str());
         let round = self.may_begin(job).await;
@@ -296,7 +296,7 @@ impl Effects for World {
         if self.fails(10) {
             return Outcome::TryLater("busy".to_owned()).into();
         }
-        Outcome::Concluded { conclusion: self.says(action), artifact: None }.into()
+        Outcome::Concluded { conclusion: self.says(action), evidence: Box::default() }.into()
     }
 
     async fn tell(&self, job: &Job, _intents: mpsc::Sender<Intent>, stop: CancellationToken) -> Effect {

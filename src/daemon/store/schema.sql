@@ -1,4 +1,4 @@
--- Schema version 4. Times are milliseconds since 1970, of job time.
+-- Schema version 6. Times are milliseconds since 1970, of job time.
 
 -- store_id: whose runs these are. unfolded_to: the last delivery whose jobs are made.
 create table meta (
@@ -93,8 +93,26 @@ create table verdict (
     policy        text    not null,
     configuration text    not null,             -- digest of the configuration
     settled_at    integer not null,
+    artifact      text,                         -- digest of the files that it is about, in hex
+    image         text,                         -- digest of the container image that it is about, in hex
     unique (delivery, round)
 );
+create index verdict_subject on verdict (subject, id);
+create index verdict_artifact on verdict (artifact, id) where artifact is not null;
+create index verdict_image on verdict (image, id) where image is not null;
+
+-- Findings that somebody has answered for. None is ever removed: verdicts name them.
+create table waiver (
+    id            integer primary key autoincrement,
+    digest        text    not null,             -- of which files or image, in hex
+    finding       text    not null,
+    until         integer not null,
+    reason        text    not null,
+    uid           integer,
+    made_at       integer not null,
+    revoked_at    integer
+);
+create index waiver_digest on waiver (digest);
 
 -- The ledger: what we wrote into registries, so that its echo is known; of each key, the last. Where a registry tells nobody
 -- of our changes, the requests that it took.

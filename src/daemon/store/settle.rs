@@ -7,10 +7,11 @@ use scanrelay::{Event, Timestamp};
 use super::batch::Batch;
 use super::insert::insert_job;
 use super::statement::Statements as _;
-use super::{Store, StoreError, lane, ledger};
+use super::{Store, StoreError, lane, ledger, waiver};
+use crate::daemon::digest::Digest;
 use crate::daemon::job::plan::{Change, Closed, Plan, View, advance};
 use crate::daemon::job::{Ending, Job, Next, Phase, State, Written};
-use crate::daemon::verdict::Vote;
+use crate::daemon::verdict::{Vote, about};
 
 /// The attempt that is over.
 #[derive(Clone, Debug)]
@@ -149,7 +150,8 @@ pub(super) fn follow(connection: &Batch<'_>, delivery: i64, now: Timestamp) -> R
     for _ in 0..1000 {
         let jobs = views(connection, delivery, open.round)?;
         let verdict = verdict(connection, delivery, open.round)?;
-        let changes = advance(&open.plan, &open.event, &jobs, verdict, now);
+        let waivers = waiver::of(connection, &jobs)?;
+        let changes = advance(&open.plan, &open.event, &jobs, verdict, &waivers, now);
         let ended = changes.iter().any(|change| matches!(change, Change::Close(_)));
         if changes.is_empty() {
             break;
@@ -172,7 +174,8 @@ pub(super) fn close_if_ended(connection: &Batch<'_>, delivery: i64, now: Timesta
     let Some(open) = Open::load(connection, delivery)? else { return Ok(()) };
     let jobs = views(connection, delivery, open.round)?;
     let verdict = verdict(connection, delivery, open.round)?;
-    for change in advance(&open.plan, &open.event, &jobs, verdict, now) {
+    let waivers = waiver::of(connection, &jobs)?;
+    for change in advance(&open.plan, &open.event, &jobs, verdict, &waivers, now) {
         if matches!(change, Change::Close(_)) {
             open.apply(connection, change, now)?;
         }
@@ -229,10 +232,12 @@ impl Open {
         votes: &[Vote],
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let about = about(votes).unwrap_or_default();
         connection
             .statement(
-                "insert into verdict (delivery, round, registry, subject, verdict, votes, policy, configuration, settled_at)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "insert into verdict (delivery, round, registry, subject, verdict, votes, policy, configuration, settled_at,
+                                      artifact, image)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?
             .execute(params![
                 self.id,
@@ -244,6 +249,8 @@ impl Open {
                 serde_json::to_string(&self.plan.policy)?,
                 self.plan.configuration,
                 now.as_millis(),
+                about.artifact.as_ref().map(Digest::hex),
+                about.image.as_ref().map(Digest::hex),
             ])?;
         connection.memory().settled(verdict);
         Ok(())

@@ -183,11 +183,14 @@ fn attempt(result: &str) -> Attempt {
 
 fn voted(verdict: Verdict) -> Next {
     let conclusion = Conclusion::Scan { verdict, summary: None, url: None, findings: Vec::new(), more_findings: 0 };
-    Next::End(Ending::Concluded { conclusion, artifact: None })
+    Next::End(Ending::Concluded { conclusion, evidence: Box::default() })
 }
 
 fn acted(status: Status) -> Next {
-    Next::End(Ending::Concluded { conclusion: Conclusion::Action { status, summary: None, url: None }, artifact: None })
+    Next::End(Ending::Concluded {
+        conclusion: Conclusion::Action { status, summary: None, url: None },
+        evidence: Box::default(),
+    })
 }
 
 fn told() -> Next {

@@ -9,11 +9,11 @@ use tracing::{error, info, warn};
 
 use super::STORE_PAUSE;
 use crate::daemon::clock::Clock;
-use crate::daemon::effects::{Effect, Effects, Intent, Saved};
+use crate::daemon::effects::{Effect, Effects, Intent, Need};
 use crate::daemon::job::{self, Ending, Job, Next, Outcome, Phase, Schedule};
 use crate::daemon::metrics::Metrics;
 use crate::daemon::running::InHand;
-use crate::daemon::store::{Attempt, Settled, Store, StoreError};
+use crate::daemon::store::{Attempt, Settled, Store, StoreError, Subject};
 use crate::daemon::trace::{self, Span, Spans};
 use crate::daemon::wake::Wake;
 
@@ -106,21 +106,33 @@ impl<E: Effects> Work<E> {
         if job.phase != Phase::Run {
             return self.tell(job).await;
         }
-        let (saved, mut saves) = mpsc::channel::<Saved>(1);
-        let run = self.effects.run(job, saved, self.in_hand.log.clone(), self.in_hand.stop.clone());
+        let (needs, mut needed) = mpsc::channel::<Need>(1);
+        let run = self.effects.run(job, needs, self.in_hand.log.clone(), self.in_hand.stop.clone());
         tokio::pin!(run);
         loop {
             tokio::select! {
                 effect = &mut run => return effect,
-                Some(Saved { data, committed }) = saves.recv() => {
-                    let stored = self.store.checkpoint(job.id, job.token, data.to_string()).await;
-                    if let Err(error) = &stored {
-                        warn!(job = job.id, %error, "a checkpoint was not stored");
-                    }
-                    // The plugin may have ended without waiting for the answer.
-                    let _ = committed.send(stored.unwrap_or(false));
-                }
+                Some(need) = needed.recv() => self.serve(job, need).await,
             }
+        }
+    }
+
+    async fn serve(&self, job: &Job, need: Need) {
+        match need {
+            Need::Save { data, committed } => {
+                let stored = self.store.checkpoint(job.id, job.token, data.to_string()).await;
+                if let Err(error) = &stored {
+                    warn!(job = job.id, %error, "a checkpoint was not stored");
+                }
+                // The plugin may have ended without waiting for the answer.
+                let _ = committed.send(stored.unwrap_or(false));
+            }
+            Need::Verdict { digest, demand, answer } => match self.store.standings(Subject::Digest(digest)).await {
+                Ok(standings) => {
+                    let _ = answer.send(demand.is_met(&standings, self.clock.now()));
+                }
+                Err(error) => warn!(job = job.id, %error, "the verdicts were not read"),
+            },
         }
     }
 

@@ -1,6 +1,8 @@
 //! A delivery from its first jobs to its end, with the words of its plugins and its registry as the only input.
 
 use super::*;
+use crate::daemon::digest::Digest;
+use crate::daemon::verdict::Evidence;
 
 const NOW: Timestamp = Timestamp::from_millis(1_669_852_800_000);
 
@@ -12,6 +14,7 @@ struct Round {
     told: Vec<(String, registry::Outcome)>,
     verdict: Option<Verdict>,
     closed: Option<Closed>,
+    waivers: Vec<Waiver>,
 }
 
 fn names(names: &[&str]) -> Vec<String> {
@@ -31,7 +34,8 @@ impl Round {
             confirm_first: false,
             configuration: String::new(),
         };
-        Self { plan, event: Event::new(kind, "verta"), jobs: Vec::new(), told: Vec::new(), verdict: None, closed: None }
+        let (jobs, told, waivers) = (Vec::new(), Vec::new(), Vec::new());
+        Self { plan, event: Event::new(kind, "verta"), jobs, told, verdict: None, closed: None, waivers }
     }
 
     fn begin(mut self) -> Self {
@@ -67,7 +71,7 @@ impl Round {
         job.ending = Some(ending);
         loop {
             assert_eq!(self.closed, None, "it is closed while jobs go on");
-            let changes = advance(&self.plan, &self.event, &self.jobs, self.verdict, NOW);
+            let changes = advance(&self.plan, &self.event, &self.jobs, self.verdict, &self.waivers, NOW);
             if changes.is_empty() {
                 return self;
             }
@@ -111,12 +115,12 @@ impl Round {
 
 fn says(verdict: Verdict) -> Ending {
     let conclusion = Conclusion::Scan { verdict, summary: None, url: None, findings: Vec::new(), more_findings: 0 };
-    Ending::Concluded { conclusion, artifact: None }
+    Ending::Concluded { conclusion, evidence: Box::default() }
 }
 
 fn did(status: Status, url: Option<&str>) -> Ending {
     let conclusion = Conclusion::Action { status, summary: Some("word".into()), url: url.map(str::to_owned) };
-    Ending::Concluded { conclusion, artifact: None }
+    Ending::Concluded { conclusion, evidence: Box::default() }
 }
 
 fn died() -> Ending {
@@ -304,4 +308,61 @@ fn a_scan_that_was_kept_does_not_stand_for_those_that_were_not() {
     let round = round.ends("ask verta", Ending::Confirmed);
     assert_eq!(round.states(), "ask verta done, run a done, progress verta due, run b due");
     assert_eq!(round.ends("run b", says(Verdict::Safe)).verdict, Some(Verdict::Safe));
+}
+
+fn about(verdict: Verdict, found: &[&str], byte: &str) -> Ending {
+    let finding = |id: &&str| {
+        serde_json::from_value(serde_json::json!({ "id": id, "severity": "critical", "message": "m" })).unwrap()
+    };
+    let findings = found.iter().map(finding).collect();
+    let conclusion = Conclusion::Scan { verdict, summary: None, url: None, findings, more_findings: 0 };
+    let evidence = Evidence { artifact: Digest::parse(&byte.repeat(32)), ..Evidence::default() };
+    Ending::Concluded { conclusion, evidence: Box::new(evidence) }
+}
+
+fn told_scan(round: &Round) -> (Verdict, &str) {
+    match round.last_told() {
+        registry::Outcome::Scanned { verdict, summary: Some(summary), .. } => (*verdict, summary),
+        other => panic!("{other:?} is no scan"),
+    }
+}
+
+#[test]
+fn scanners_that_looked_at_different_files_have_no_verdict() {
+    let same = scan(&["alpha", "beta"], &[])
+        .ends("run alpha", about(Verdict::Safe, &[], "aa"))
+        .ends("run beta", about(Verdict::Safe, &[], "aa"));
+    let words = format!("alpha: safe, beta: safe; files sha256:{}", "aa".repeat(32));
+    assert_eq!(told_scan(&same), (Verdict::Safe, words.as_str()));
+    let other = scan(&["alpha", "beta"], &[])
+        .ends("run alpha", about(Verdict::Safe, &[], "aa"))
+        .ends("run beta", about(Verdict::Safe, &[], "bb"));
+    assert_eq!(other.verdict, Some(Verdict::Error));
+    assert_eq!(told_scan(&other), (Verdict::Error, "alpha: safe, beta: safe; they looked at different files"));
+}
+
+#[test]
+fn what_somebody_answers_for_does_not_count_and_is_told() {
+    let waiver = |finding: &str| Waiver {
+        id: 7,
+        digest: Digest::parse(&"aa".repeat(32)).unwrap(),
+        finding: finding.into(),
+        until: NOW.after(Duration::from_mins(1)),
+        reason: "known".into(),
+        uid: None,
+        made_at: NOW,
+        revoked_at: None,
+    };
+    let of = |finding: &str, byte: &str| {
+        let mut round = scan(&["alpha"], &["beta"]).ends("run beta", says(Verdict::Safe));
+        round.waivers.push(waiver(finding));
+        round.ends("run alpha", about(Verdict::Unsafe, &["os.system"], byte))
+    };
+    let waived = of("os.system", "aa");
+    assert_eq!(waived.verdict, Some(Verdict::Safe));
+    let words =
+        "alpha: safe (1 finding, os.system waived until 2022-12-01T00:01:00Z), beta: safe (advisory); files sha256:";
+    assert!(told_scan(&waived).1.starts_with(words), "{:?}", told_scan(&waived));
+    assert_eq!(of("os.system", "bb").verdict, Some(Verdict::Unsafe), "of other bytes");
+    assert_eq!(of("eval", "aa").verdict, Some(Verdict::Unsafe), "another finding");
 }

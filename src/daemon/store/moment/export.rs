@@ -31,12 +31,13 @@ pub type RowCounts = BTreeMap<String, u64>;
 pub const FORMAT: u32 = 1;
 
 /// The tables, and the order of their rows. `pending` follows from the deliveries.
-pub(in crate::daemon::store) const ROWS: [(&str, &str); 10] = [
+pub(in crate::daemon::store) const ROWS: [(&str, &str); 11] = [
     ("delivery", "id"),
     ("job", "id"),
     ("attempt", "job, token"),
     ("dedupe", "id"),
     ("verdict", "id"),
+    ("waiver", "id"),
     ("written", "id"),
     ("claimed", "registry, aspect"),
     ("survey", "registry"),
