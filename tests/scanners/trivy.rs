@@ -1,0 +1,211 @@
+//! Trivy: live where it is installed, and by recorded reports everywhere.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, Tried, path_with, root, trivy};
+
+/// A program called trivy, which writes a recorded report and ends with that code.
+fn recorded(bench: &Bench, report: &str, code: u8) -> PathBuf {
+    let report = bench.write("recorded.json", report.as_bytes());
+    let script = format!(
+        "#!/bin/sh\necho \"$*\" >&2\nwhile [ \"$1\" != --output ]; do shift; done\ncat {} >\"$2\"\nexit {code}\n",
+        report.display()
+    );
+    bench.program("recorded", "trivy", &script)
+}
+
+fn recording(name: &str) -> String {
+    fs::read_to_string(root().join(format!("tests/scanners/trivy/{name}.json"))).unwrap()
+}
+
+fn configure(bench: &Bench, trivy: &Path, settings: &str) {
+    let settings = format!("cache = \"{}\", {settings}", bench.file("cache").display());
+    let path = path_with(trivy);
+    bench.configure("trivy", &format!("[plugins.trivy]\nenv = {{ PATH = \"{path}\" }}\nsettings = {{ {settings} }}\n"));
+}
+
+/// Of what the recordings are: a Dockerfile, a pickle, a list of packages, and a text with a key.
+fn model(bench: &Bench) -> Vec<PathBuf> {
+    // In two parts, so that no scanner of secrets takes this file for what it makes.
+    let key = ["aws_access_key_id = AKIA", "IOSFODNN7EXAMPLQ\n"].concat();
+    vec![
+        bench.write("Dockerfile", b"FROM debian\nRUN id\n"),
+        bench.write("model.pkl", b"\x80\x04\x95\0\0\0\0\0\0\0\0"),
+        bench.write("requirements.txt", b"requests==2.19.0\n"),
+        bench.write("settings.txt", key.as_bytes()),
+    ]
+}
+
+fn check_model(tried: &Tried) {
+    let findings = [
+        "medium DS-0001 Dockerfile",
+        "high DS-0002 Dockerfile",
+        "low DS-0026 Dockerfile",
+        "critical aws-access-key-id settings.txt",
+    ];
+    assert_eq!(tried.findings(), findings, "{}", tried.said);
+    assert_eq!((tried.verdict(), tried.summary()), ("unsafe", "it scanned 3 of 4 files"));
+}
+
+#[test]
+fn a_model_s_lists_and_texts_are_scanned_and_its_pickle_is_not() {
+    let bench = Bench::new();
+    let files = model(&bench);
+    let settings = "scanners = [\"secret\", \"misconfig\"]";
+    configure(&bench, &recorded(&bench, &recording("files"), 0), settings);
+    check_model(&bench.run("trivy", "trivy", &files, None));
+    if let Some(trivy) = trivy() {
+        configure(&bench, &trivy, settings);
+        check_model(&bench.run("trivy", "trivy", &files, None));
+    }
+}
+
+/// No database can be had in tests: the row is written after Trivy's documentation of its report.
+#[test]
+fn a_vulnerable_package_is_a_finding_of_its_own_severity() {
+    let bench = Bench::new();
+    let files = model(&bench);
+    let check = |severity: &str, verdict: &str, said: &str| {
+        let row = json!({"VulnerabilityID": "CVE-2018-18074", "PkgName": "requests", "InstalledVersion": "2.19.0",
+            "FixedVersion": "2.20.0", "Status": "fixed", "Severity": severity, "Title": "Redirect leaks credentials"});
+        let mut report: Value = serde_json::from_str(&recording("files")).unwrap();
+        let packages = json!({"Target": "3/requirements.txt", "Class": "lang-pkgs", "Type": "pip",
+            "Packages": report["Results"][0]["Packages"], "Vulnerabilities": [row]});
+        report["Results"] = json!([packages]);
+        configure(&bench, &recorded(&bench, &report.to_string(), 0), "max_age_days = 0");
+        let tried = bench.run("trivy", "trivy", &files, None);
+        assert_eq!((tried.verdict(), tried.findings()), (verdict, vec![said.to_owned()]), "{}", tried.said);
+    };
+    check("HIGH", "unsafe", "high CVE-2018-18074 requirements.txt");
+    check("UNKNOWN", "unsafe", "high CVE-2018-18074 requirements.txt");
+    check("MEDIUM", "safe", "medium CVE-2018-18074 requirements.txt");
+}
+
+#[test]
+fn a_report_that_proves_nothing_is_not_safe() {
+    let bench = Bench::new();
+    let files = model(&bench);
+    let check = |report: &str, code: u8, verdict: &str| {
+        configure(&bench, &recorded(&bench, report, code), "max_age_days = 0");
+        let tried = bench.run("trivy", "trivy", &files, None);
+        assert_eq!(tried.verdict(), verdict, "{report}: {}", tried.said);
+    };
+    check(r#"{"SchemaVersion":2}"#, 0, "inconclusive");
+    check(r#"{"SchemaVersion":2,"Results":[{"Target":"3/requirements.txt","Class":"lang-pkgs"}]}"#, 0, "inconclusive");
+    check(r#"{"SchemaVersion":2,"Results":[{"Target":"elsewhere.txt","Packages":[{"Name":"x"}]}]}"#, 0, "inconclusive");
+    check(r#"{"SchemaVersion":3}"#, 0, "error");
+    check(&recording("files"), 1, "error");
+    check("", 0, "error");
+}
+
+#[test]
+fn without_a_vulnerability_database_or_with_an_old_one_it_is_an_error() {
+    let bench = Bench::new();
+    let files = model(&bench);
+    configure(&bench, &recorded(&bench, &recording("files"), 0), "");
+    let check = |words: &str| {
+        let tried = bench.run("trivy", "trivy", &files, None);
+        assert_eq!(tried.verdict(), "error", "{}", tried.said);
+        assert!(tried.log().contains(words), "{}", tried.log());
+    };
+    check("there is no vulnerability database in");
+    fs::create_dir_all(bench.file("cache/db")).unwrap();
+    bench.write("cache/db/metadata.json", br#"{"Version":2,"UpdatedAt":"2020-01-02T03:04:05.678901234Z"}"#);
+    check("more than 7 days old");
+    bench.write("cache/db/metadata.json", br#"{"Version":2,"UpdatedAt":"2999-01-02T03:04:05.678901234Z"}"#);
+    assert_eq!(bench.run("trivy", "trivy", &files, None).verdict(), "unsafe");
+    if let Some(trivy) = trivy() {
+        // The note of its age alone is no database, as Trivy itself says.
+        configure(&bench, &trivy, "");
+        check("trivy exited with 1");
+    }
+}
+
+fn event(bench: &Bench, image: Option<&str>) -> PathBuf {
+    let build = image.map_or(json!({}), |image| json!({"id": "1", "image": image}));
+    let event = json!({"kind": "scan_request", "registry": "verta", "model": {"id": "7"}, "version": {"id": "9"}, "change": {}, "build": build});
+    bench.write("event.json", event.to_string().as_bytes())
+}
+
+#[test]
+fn only_an_image_of_a_registry_that_is_listed_is_asked_for() {
+    let bench = Bench::new();
+    let settings =
+        "target = \"image\", scanners = [\"secret\"], registries = [\"127.0.0.1:5000/team\", \"registry.example.com\"]";
+    configure(&bench, &recorded(&bench, &recording("image"), 0), settings);
+    let check = |image: Option<&str>, verdict: &str| {
+        let tried = bench.run("trivy", "trivy", &[], Some(&event(&bench, image)));
+        assert_eq!(tried.verdict(), verdict, "{image:?}: {}", tried.said);
+        tried
+    };
+    let tried = check(Some("registry.example.com/fraud:1"), "unsafe");
+    assert_eq!(tried.findings(), ["critical aws-access-key-id /app/settings.ini"]);
+    assert!(tried.log().contains("image --cache-dir") && tried.log().contains(" -- registry.example.com/fraud:1"));
+    check(Some(&format!("127.0.0.1:5000/team/fraud@sha256:{}", "0f".repeat(32))), "unsafe");
+    check(None, "inconclusive");
+    for bad in [
+        "--config=/etc/passwd",
+        "registry.example.com/a b",
+        "registry.example.com/../a",
+        "fraud",
+        "",
+        "registry.example.com/a\n",
+    ] {
+        let tried = check(Some(bad), "inconclusive");
+        assert!(!tried.log().contains("--cache-dir"), "{bad}: {}", tried.log());
+    }
+    for other in
+        ["evil.example.com/fraud:1", "registry.example.com.evil.example.com/fraud:1", "127.0.0.1:5000/teams/fraud"]
+    {
+        let tried = check(Some(other), "error");
+        assert!(tried.log().contains("none of settings.registries"), "{}", tried.log());
+    }
+    // With packages to be looked for, layers alone prove nothing.
+    let mut report: Value = serde_json::from_str(&recording("image")).unwrap();
+    report.as_object_mut().unwrap().remove("Results");
+    let with = format!("{settings}, max_age_days = 0");
+    configure(&bench, &recorded(&bench, &report.to_string(), 0), &with);
+    check(Some("registry.example.com/fraud:1"), "safe");
+    configure(&bench, &recorded(&bench, &report.to_string(), 0), &with.replace("\"secret\"", "\"vuln\""));
+    check(Some("registry.example.com/fraud:1"), "inconclusive");
+}
+
+struct Registry(Child);
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn an_image_is_pulled_from_its_registry_and_scanned() {
+    let Some(trivy) = trivy() else {
+        eprintln!("trivy is not installed: its recorded report of an image is its test");
+        return;
+    };
+    let bench = Bench::new();
+    let mut start = Command::new("python3");
+    start.arg(root().join("tests/scanners/registry.py")).stdout(Stdio::piped());
+    let mut registry = Registry(start.spawn().unwrap());
+    let mut port = String::new();
+    BufReader::new(registry.0.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let registry_at = format!("127.0.0.1:{}", port.trim());
+    let settings = format!("target = \"image\", scanners = [\"secret\"], registries = [\"{registry_at}\"]");
+    configure(&bench, &trivy, &settings);
+    let check = |image: &str, verdict: &str| {
+        let image = format!("{registry_at}/{image}");
+        let tried = bench.run("trivy", "trivy", &[], Some(&event(&bench, Some(&image))));
+        assert_eq!(tried.verdict(), verdict, "{image}: {}", tried.said);
+        tried
+    };
+    assert!(check("clean:1", "safe").summary().starts_with("it scanned 1 layer of "));
+    assert_eq!(check("leaking:1", "unsafe").findings(), ["critical aws-access-key-id /app/settings.ini"]);
+    check("missing:1", "error");
+}
