@@ -67,7 +67,7 @@ pub enum Command {
     /// Tells a story: a development registry, the daemon and two sample plugins in a temporary folder, two scans, two
     /// promotions. Exits 0 when everything came as it should.
     Demo(demo::Arguments),
-    /// Runs the development registry: a stand-in for Verta, Comet and MLflow on loopback, in memory.
+    /// Runs the development registry: a stand-in for Verta, Comet, MLflow and Jenkins on loopback, in memory.
     DevRegistry(DevRegistry),
     /// Makes a registry's webhook to this daemon, lists, tries or deletes it, over the registry's own API.
     #[command(subcommand)]

@@ -1,4 +1,4 @@
-//! The development registry: a stand-in for Verta, and beside it for Comet and MLflow, on loopback, in memory.
+//! The development registry: a stand-in for Verta, and beside it for Comet, MLflow and Jenkins, on loopback, in memory.
 //!
 //! It has the paths, ids, events and errors of Verta as far as they are known, and where they are not it does the plain
 //! thing and says so. Beside them stand paths of its own: `/dev/faults`, `/dev/writes`, and `/dev/artifacts/…`, where
@@ -17,6 +17,7 @@ mod deliver;
 mod dev;
 mod entity;
 mod event;
+mod jenkins;
 mod login;
 mod mlflow;
 mod models;

@@ -18,6 +18,7 @@ use super::deliver::{self, Call};
 use super::dev::{Fault, Write};
 use super::entity::{ModelVersion, RegisteredModel, Uint64};
 use super::event::{EventType, Happening, ResourceType, Uuids};
+use super::jenkins::Jenkins;
 use super::mlflow::Mlflow;
 use super::stages::Transition;
 use super::webhooks::Webhook;
@@ -74,6 +75,7 @@ pub struct State {
     pub artifacts: Artifacts,
     pub comet: Comet,
     pub mlflow: Mlflow,
+    pub jenkins: Jenkins,
     pub writes: Vec<Write>,
     pub fault: Fault,
 }
@@ -95,6 +97,7 @@ impl State {
             artifacts: Artifacts::default(),
             comet: Comet::default(),
             mlflow: Mlflow::default(),
+            jenkins: Jenkins::default(),
             writes: Vec::new(),
             fault: Fault::None,
         }

@@ -10,8 +10,8 @@ use actix_web::{HttpMessage as _, Resource, ResponseError as _};
 use super::answer::{self, MAX_BODY, Refusal};
 use super::registry::Registry;
 use super::{
-    SERVER, activities, artifacts, beside, builds, calls, comet, dev, login, mlflow, models, page, scans, search,
-    stages, versions, webhooks,
+    SERVER, activities, artifacts, beside, builds, calls, comet, dev, jenkins, login, mlflow, models, page, scans,
+    search, stages, versions, webhooks,
 };
 
 /// Who calls.
@@ -37,6 +37,7 @@ pub fn routes(registry: &Data<Registry>) -> impl FnOnce(&mut ServiceConfig) + us
             .configure(the_page)
             .configure(comet::routes)
             .configure(mlflow::routes)
+            .configure(jenkins::routes)
             .service(at("/dev/faults", "PUT").route(web::put().to(dev::faults)))
             .service(at("/dev/writes", "GET").route(web::get().to(dev::writes)))
             .service(
