@@ -104,7 +104,8 @@ pub struct Build {
     /// The registry's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// The image's reference. Data to a scanner; never fetched or called by scanrelay itself.
+    /// The image's reference. Data to a scanner; the daemon asks only registries that
+    /// its configuration names which image it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
 }

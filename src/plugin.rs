@@ -11,7 +11,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use invocation::{Artifact, ArtifactFile, Invocation, Run};
+pub use invocation::{Artifact, ArtifactFile, Image, Invocation, Run};
 pub use line::{Finding, Line, LineError, printable};
 pub use report::{Format, Pointers, Report, ReportError};
 pub use transcript::{Conclusion, Fault, Taken, Transcript};

@@ -7,6 +7,7 @@ mod error;
 mod explain;
 mod fetch;
 mod files;
+mod images;
 mod kept;
 mod limits;
 mod output;
@@ -28,6 +29,7 @@ use sha2::{Digest, Sha256};
 pub use catalog::{Catalog, Found};
 pub use error::ConfigError;
 pub use fetch::Fetch;
+pub use images::ImageRegistry;
 pub use limits::{Admin, Limits, Retention, Server, StoreAt};
 pub use output::Output;
 pub use plugins::Plugin;
@@ -50,6 +52,7 @@ pub struct Config {
     pub limits: Limits,
     pub retention: Retention,
     pub fetch: Fetch,
+    pub images: Vec<ImageRegistry>,
     pub registries: BTreeMap<String, Peer>,
     /// Those that a route names or the configuration defines.
     pub plugins: BTreeMap<String, Plugin>,
@@ -123,6 +126,7 @@ impl Config {
         let retention = limits::retention(&raw.retention)?;
         let limits = limits::limits(&raw.limits)?;
         let fetch = fetch::fetch(&raw.fetch, source)?;
+        let images = images::images(raw.images, source, &mut warnings)?;
         let registries = registries::registries(raw.registries, limits.pending_per_registry, source, &mut warnings)?;
         let folders = plugins::folders(raw.plugin_path, source);
         let named: Vec<String> = raw.routes.iter().flat_map(raw::RawRoute::plugins).cloned().collect();
@@ -135,6 +139,7 @@ impl Config {
             limits,
             retention,
             fetch,
+            images,
             registries,
             plugins,
             routes,

@@ -2,6 +2,8 @@
 //! simulation has the other.
 
 mod artifact;
+mod demand;
+mod image;
 pub mod live;
 mod program;
 mod survey;
@@ -42,6 +44,8 @@ impl From<Outcome> for Effect {
 pub enum Need {
     /// Something that a plugin saved is to be kept; `committed` says whether it is.
     Save { data: Value, committed: oneshot::Sender<bool> },
+    /// Which image the tag of the delivery's build is: what was found before, or else what is found now, from now on.
+    Image { found: Option<Digest>, answer: oneshot::Sender<Option<Digest>> },
     /// Whether enough was said of those files to act on them, and else why not.
     Verdict { digest: Digest, demand: Demand, answer: oneshot::Sender<Result<(), String>> },
 }

@@ -5,8 +5,11 @@
 //! time are bounded, names never become file names, archives stay as they are, and a file that cannot be had whole ends the
 //! fetch: nothing is left out.
 
+mod challenge;
 mod folder;
+mod image;
 mod local;
+mod reference;
 mod tree;
 mod web;
 
@@ -21,6 +24,7 @@ use url::Url;
 use super::address::Reach;
 use super::writeback::{BadTarget, Target};
 use folder::Folder;
+pub use image::{ImageRegistry, Images};
 use tree::Tree;
 use web::Web;
 

@@ -11,6 +11,7 @@ mod claim;
 mod claimed;
 mod counts;
 mod depth;
+mod image;
 mod import;
 mod insert;
 mod lane;

@@ -21,8 +21,8 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// How to reach one registry.
 pub struct Target {
-    /// The registry's name, for messages.
-    pub name: String,
+    /// Its key in the configuration, for messages: `registries.verta`.
+    pub key: String,
     /// Scheme, host, port, and perhaps a path under which the registry lives.
     pub url: Url,
     pub credentials: Vec<(Cow<'static, str>, Secret)>,
@@ -59,9 +59,9 @@ pub struct Unreachable {
 
 /// A client that cannot be made.
 #[derive(Debug, thiserror::Error)]
-#[error("registries.{name}: {cause}")]
+#[error("{key}: {cause}")]
 pub struct BadTarget {
-    name: String,
+    key: String,
     cause: String,
 }
 
@@ -118,11 +118,11 @@ impl Target {
 
     /// What to say of a request that got no answer.
     pub fn reasons(&self) -> Reasons {
-        Reasons { name: self.name.clone(), proxied: self.proxy.is_some() }
+        Reasons { key: self.key.clone(), proxied: self.proxy.is_some() }
     }
 
     pub fn bad(&self, cause: String) -> BadTarget {
-        BadTarget { name: self.name.clone(), cause }
+        BadTarget { key: self.key.clone(), cause }
     }
 }
 
@@ -192,8 +192,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
 }
 
-/// `Proxy-Authorization`, RFC 7617. Base64 is text that every header can carry.
-fn basic(user: &str, password: &Secret) -> HeaderValue {
+/// A user and a password as a header has them (RFC 7617). Base64 is text that every header can carry.
+pub fn basic(user: &str, password: &Secret) -> HeaderValue {
     let login = Zeroizing::new([user.as_bytes(), b":", password.expose()].concat());
     let encoded = Zeroizing::new(format!("Basic {}", Base64::encode_string(&login)));
     let mut value = HeaderValue::from_str(&encoded).unwrap_or(HeaderValue::from_static("Basic"));
@@ -203,7 +203,7 @@ fn basic(user: &str, password: &Secret) -> HeaderValue {
 
 /// Why a request got no answer, with the key to look at.
 pub struct Reasons {
-    name: String,
+    key: String,
     proxied: bool,
 }
 
@@ -212,19 +212,19 @@ impl Reasons {
         let said = words(error);
         if is_unknown_issuer(error) {
             return format!(
-                "the certificate is of an authority that is not known here: set registries.{}.ca_file to its PEM",
-                self.name
+                "the certificate is of an authority that is not known here: set {}.ca_file to its PEM",
+                self.key
             );
         }
         if self.proxied && error.is_connect() {
-            return format!("{said} (through registries.{}.proxy)", self.name);
+            return format!("{said} (through {}.proxy)", self.key);
         }
         said
     }
 
     /// For a proxy's own answer, 407.
     pub fn not_let_through(&self) -> String {
-        format!("the proxy does not let us through: check the user and password of registries.{}.proxy", self.name)
+        format!("the proxy does not let us through: check the user and password of {}.proxy", self.key)
     }
 }
 

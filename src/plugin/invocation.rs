@@ -38,6 +38,9 @@ pub struct Invocation {
     pub event: Event,
     /// The model's files, for plugins with `artifact = true`; `null` for others.
     pub artifact: Option<Artifact>,
+    /// The container image of the event's build, for plugins with `image = true`; absent for others, and where no build has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Image>,
     /// What an earlier attempt of the same run saved last, at most 64 KiB; `null` when nothing was.
     pub checkpoint: Option<Value>,
     /// The plugin's `settings`, as they stand in manifest and configuration.
@@ -48,7 +51,16 @@ impl Invocation {
     /// The input of that run of that plugin, without artifact, checkpoint or settings.
     pub fn new(run: Run, plugin: impl Into<String>, event: Event) -> Self {
         let plugin = plugin.into();
-        Self { protocol: PROTOCOL, run, plugin, event, artifact: None, checkpoint: None, settings: Map::new() }
+        Self {
+            protocol: PROTOCOL,
+            run,
+            plugin,
+            event,
+            artifact: None,
+            image: None,
+            checkpoint: None,
+            settings: Map::new(),
+        }
     }
 }
 
@@ -153,5 +165,24 @@ impl ArtifactFile {
     /// A file of that name in the registry, kept at `path`.
     pub fn new(path: impl Into<String>, name: impl Into<String>, sha256: impl Into<String>, size: u64) -> Self {
         Self { path: path.into(), name: name.into(), sha256: sha256.into(), size }
+    }
+}
+
+/// A container image, and which one its tag was when it was asked for first: scanners of one delivery speak of the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Image {
+    /// As the registry says it: data, and with a tag perhaps another image tomorrow.
+    pub reference: String,
+    /// `sha256:` and 64 hex digits: the digest of its manifest or index.
+    pub digest: String,
+    /// `HOST/NAME@sha256:…`: what to pull. Letters, digits and `.:/@_-` alone.
+    pub pinned: String,
+}
+
+impl Image {
+    /// The image of that reference, which is that digest.
+    pub fn new(reference: impl Into<String>, digest: impl Into<String>, pinned: impl Into<String>) -> Self {
+        Self { reference: reference.into(), digest: digest.into(), pinned: pinned.into() }
     }
 }

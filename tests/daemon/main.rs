@@ -15,6 +15,7 @@ mod connections;
 mod death;
 mod drain;
 mod harness;
+mod images;
 mod incidents;
 mod logs;
 mod metrics;

@@ -115,7 +115,7 @@ impl Catalog {
 
     fn plugin_of(&self, name: &str, raw: RawPlugin, folder: Option<&Path>) -> Result<Plugin, Fault> {
         // Who tries a plugin hands it the files: nothing has to be fetched, and nothing was said of them.
-        let raw = RawPlugin { artifact: None, require_verdict: None, ..raw };
+        let raw = RawPlugin { artifact: None, image: None, require_verdict: None, ..raw };
         plugins::plugin(name, raw, folder, &self.path(), &format!("plugins.{name}"), &self.source)
     }
 }

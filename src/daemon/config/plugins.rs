@@ -27,6 +27,8 @@ pub struct Plugin {
     pub timeout: Duration,
     /// Whether the model's files are fetched for it.
     pub artifact: bool,
+    /// Whether it is told which image the event's build is.
+    pub image: bool,
     /// What must have been said of these files before it is run.
     pub require_verdict: Option<Demand>,
     pub settings: Map<String, Value>,
@@ -147,6 +149,7 @@ fn merged(manifest: RawPlugin, over: RawPlugin) -> RawPlugin {
         fail_on: over.fail_on.or(manifest.fail_on),
         timeout: over.timeout.or(manifest.timeout),
         artifact: over.artifact.or(manifest.artifact),
+        image: over.image.or(manifest.image),
         require_verdict: over.require_verdict.or(manifest.require_verdict),
         settings: manifest.settings,
         env: manifest.env,
@@ -213,6 +216,7 @@ pub(super) fn plugin(
         fail_on,
         timeout: limits::span(&format!("{key}.timeout"), raw.timeout, 600, 1, 7 * 86_400)?,
         artifact: raw.artifact.unwrap_or(false) || require_verdict.is_some(),
+        image: raw.image.unwrap_or(false),
         require_verdict,
         settings: raw.settings,
         env: raw.env.into_iter().collect(),

@@ -20,6 +20,7 @@ pub struct Raw {
     pub limits: RawLimits,
     pub retention: RawRetention,
     pub fetch: RawFetch,
+    pub images: BTreeMap<String, RawImages>,
     pub registries: BTreeMap<String, RawRegistry>,
     pub plugins: BTreeMap<String, RawPlugin>,
     pub routes: Vec<RawRoute>,
@@ -100,6 +101,26 @@ pub struct RawFetch {
     pub max_size: Option<Size>,
     pub max_files: Option<u32>,
     pub timeout: Option<Span>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawImages {
+    pub host: String,
+    pub url: Option<String>,
+    #[serde(default)]
+    pub insecure_http: bool,
+    pub tokens: Option<String>,
+    pub credentials: Option<RawImagesLogin>,
+    pub ca_file: Option<PathBuf>,
+    pub timeout: Option<Span>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawImagesLogin {
+    pub user: String,
+    pub password: RawSecret,
 }
 
 #[derive(Debug, Deserialize)]
@@ -323,6 +344,7 @@ pub struct RawPlugin {
     pub fail_on: Option<String>,
     pub timeout: Option<Span>,
     pub artifact: Option<bool>,
+    pub image: Option<bool>,
     pub require_verdict: Option<RawDemand>,
     pub settings: Map<String, Value>,
     pub env: BTreeMap<String, String>,

@@ -127,7 +127,7 @@ fn registry(
     })
 }
 
-fn url(text: &str, insecure_http: bool, key: &str) -> Result<Url, Fault> {
+pub(super) fn url(text: &str, insecure_http: bool, key: &str) -> Result<Url, Fault> {
     let url = Url::parse(text).map_err(|_| Fault::at(key, "it is no address: write https://HOST"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Fault::at(key, "a user or password does not stand in an address: use credentials"));
@@ -169,19 +169,28 @@ fn proxy(raw: RawProxy, key: &str, source: &Source, warnings: &mut Vec<String>) 
             "a user or password does not stand in an address: write { url = \"http://HOST:PORT\", user = \"NAME\", password = { file = \"PATH\" } }",
         ));
     }
-    let login = login.map(|(user, password)| {
-        if user.contains(':') || user.chars().any(char::is_control) {
-            return Err(Fault::at(format!("{key}.user"), "a user's name at a proxy has no colon"));
-        }
-        let secret = password.resolve(&format!("{key}.password"), source)?;
-        if let RawSecret::File(path) = &password {
-            warn_of_readers(&source.folder.join(path), warnings);
-        }
-        Ok((user, secret))
-    });
+    let login = login.map(|(user, password)| basic(user, &password, key, source, warnings));
     Ok(Proxy { url, login: login.transpose()? })
 }
 
-fn authority(path: &Path, key: &str) -> Result<Vec<u8>, Fault> {
+/// A user and a password, as HTTP's Basic has them.
+pub(super) fn basic(
+    user: String,
+    password: &RawSecret,
+    key: &str,
+    source: &Source,
+    warnings: &mut Vec<String>,
+) -> Result<(String, Secret), Fault> {
+    if user.contains(':') || user.chars().any(char::is_control) {
+        return Err(Fault::at(format!("{key}.user"), "a user's name that is sent with a password has no colon"));
+    }
+    let secret = password.resolve(&format!("{key}.password"), source)?;
+    if let RawSecret::File(path) = password {
+        warn_of_readers(&source.folder.join(path), warnings);
+    }
+    Ok((user, secret))
+}
+
+pub(super) fn authority(path: &Path, key: &str) -> Result<Vec<u8>, Fault> {
     files::read_private(path).map_err(|cause| Fault::at(key, cause))
 }

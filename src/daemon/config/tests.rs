@@ -8,6 +8,7 @@ use super::*;
 
 mod comet;
 mod demands;
+mod images;
 mod kinds;
 mod reports;
 
@@ -33,6 +34,7 @@ impl Place {
             "wandb-api-key",
             "github-token",
             "generic-token",
+            "images-password",
         ] {
             place.write(name, SECRET, 0o600);
         }
@@ -219,7 +221,7 @@ fn registries_are_checked() {
     );
     refused(
         &proxied("{ url = \"http://proxy:3128\", user = \"m:e\", password = { file = \"developer-key\" } }"),
-        "registries.verta.proxy.user: a user's name at a proxy has no colon",
+        "registries.verta.proxy.user: a user's name that is sent with a password has no colon",
     );
     refused(&with("workspace = \"acme\"", ""), "registries.verta.workspace: it is needed to answer to url");
     refused(&with("[{ file = \"webhook-secret\" }]", "[]"), "registries.verta.webhook: no secret is given");

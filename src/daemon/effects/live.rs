@@ -4,23 +4,25 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use scanrelay::Secret;
-use scanrelay::plugin::{Conclusion, Invocation, Run as RunOf, Status};
-use tokio::sync::{mpsc, oneshot};
+use scanrelay::plugin::{Image, Invocation, Run as RunOf};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::artifact::Files;
+use super::demand::demanded;
+use super::image::{image_registries, resolved};
 use super::program::Programs;
 use super::tell::Peer;
 use super::{Effect, Effects, Intent, Need};
 use crate::daemon::clock::Clock;
 use crate::daemon::config::{Config, Output as Configured, Plugin};
 use crate::daemon::digest::Digest;
-use crate::daemon::fetch::Fetched;
+use crate::daemon::fetch::{Fetched, Images};
 use crate::daemon::job::{Job, Outcome, Phase};
 use crate::daemon::runner::{self, End, Note, Output, Spec, Word};
 use crate::daemon::running::Tail;
-use crate::daemon::verdict::{Demand, Evidence};
+use crate::daemon::verdict::Evidence;
 use crate::daemon::writeback::{BadTarget, Target, Via, Writeback};
 
 /// What a plugin said and nobody has read yet: a plugin waits when more of it must be kept.
@@ -31,6 +33,7 @@ pub struct Live {
     plugins: BTreeMap<String, Plugin>,
     registries: BTreeMap<String, Known>,
     surroundings: Surroundings,
+    images: Images,
     programs: Programs,
     clock: Clock,
 }
@@ -62,7 +65,7 @@ impl Live {
                 None => Known::PostsOnly { confirm: peer.confirm },
                 Some(url) => {
                     let target = Target {
-                        name: peer.name.clone(),
+                        key: format!("registries.{}", peer.name),
                         url: url.clone(),
                         credentials: peer.registry.credentials(),
                         timeout: peer.timeout,
@@ -90,6 +93,7 @@ impl Live {
                 log_cap: config.limits.log,
                 grace: config.limits.kill_grace,
             },
+            images: Images::new(image_registries(config))?,
             programs: Programs::default(),
             clock,
         })
@@ -117,10 +121,11 @@ impl Live {
         }
     }
 
-    fn spec(&self, plugin: &Plugin, job: &Job, fetched: Option<&Fetched>, log: Tail) -> Spec {
+    fn spec(&self, plugin: &Plugin, job: &Job, fetched: Option<&Fetched>, image: Option<Image>, log: Tail) -> Spec {
         let run = RunOf::new(&job.run_id, attempt(job), self.clock.now().after(plugin.timeout));
         let mut invocation = Invocation::new(run, &plugin.name, job.event.clone());
         invocation.artifact = fetched.map(|fetched| fetched.artifact.clone());
+        invocation.image = image;
         invocation.checkpoint.clone_from(&job.checkpoint);
         invocation.settings.clone_from(&plugin.settings);
         let surroundings = &self.surroundings;
@@ -162,15 +167,24 @@ impl Effects for Live {
             Ok(fetched) => fetched,
             Err(outcome) => return outcome.into(),
         };
+        let artifact = fetched.as_ref().and_then(digest);
         if let Some(demand) = &plugin.require_verdict
-            && let Err(outcome) = demanded(demand, fetched.as_ref(), &needs).await
+            && let Err(outcome) = demanded(demand, artifact.as_ref(), &needs).await
         {
             return outcome.into();
         }
-        let program = self.programs.digest(&plugin.program).await;
-        let evidence = Box::new(Evidence { artifact: fetched.as_ref().and_then(digest), image: None, program });
+        let image = if plugin.image { resolved(&self.images, job, &needs).await } else { Ok(None) };
+        let image = match image {
+            Ok(image) => image,
+            Err(outcome) => return outcome.into(),
+        };
+        let evidence = Box::new(Evidence {
+            artifact,
+            image: image.as_ref().and_then(|image| Digest::parse(&image.digest)),
+            program: self.programs.digest(&plugin.program).await,
+        });
         let (notes, mut noted) = mpsc::channel(NOTES);
-        let run = runner::run(self.spec(plugin, job, fetched.as_ref(), log), stop, notes);
+        let run = runner::run(self.spec(plugin, job, fetched.as_ref(), image, log), stop, notes);
         tokio::pin!(run);
         let run = loop {
             tokio::select! {
@@ -239,31 +253,6 @@ pub fn output(configured: &Configured) -> Output {
 /// The digest of what was fetched.
 fn digest(fetched: &Fetched) -> Option<Digest> {
     Digest::parse(&fetched.artifact.sha256)
-}
-
-/// Whether enough was said of these very files to act on them. When not, the action has failed without being run: another
-/// attempt would find the same files.
-async fn demanded(demand: &Demand, fetched: Option<&Fetched>, needs: &mpsc::Sender<Need>) -> Result<(), Outcome> {
-    let failed = |reason: String| {
-        let conclusion = Conclusion::Action { status: Status::Failed, summary: Some(reason), url: None };
-        let evidence = Box::new(Evidence { artifact: fetched.and_then(digest), ..Evidence::default() });
-        Outcome::Concluded { conclusion, evidence }
-    };
-    let Some(digest) = fetched.and_then(digest) else {
-        return Err(failed("not run: require_verdict, and there is no digest of the model's files".to_owned()));
-    };
-    let (answer, answered) = oneshot::channel();
-    let asked = Need::Verdict { digest: digest.clone(), demand: demand.clone(), answer };
-    let answered = if needs.send(asked).await.is_ok() { answered.await.ok() } else { None };
-    match answered {
-        Some(Ok(())) => Ok(()),
-        Some(Err(reason)) => Err(failed(format!("not run: require_verdict, and of files {digest} {reason}"))),
-        // The store could not be asked, or the daemon goes down.
-        None => Err(Outcome::Unreachable {
-            reason: "the store could not say what was said of the files".to_owned(),
-            retry_after: None,
-        }),
-    }
 }
 
 fn outcome(end: End, plugin: &Plugin, evidence: Box<Evidence>) -> Outcome {

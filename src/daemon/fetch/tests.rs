@@ -12,6 +12,8 @@ use super::*;
 use crate::daemon::address::Network;
 use crate::daemon::writeback::script::{Reply, Script, answer};
 
+mod images;
+
 const KEY: &str = "grpc-metadata-developer_key";
 const BOUNDS: Bounds = Bounds { max_size: 1000, max_files: 4 };
 
@@ -41,7 +43,7 @@ impl Bench {
 
     async fn fetch(&self, registry: &str, sources: Vec<ArtifactSource>) -> Result<Fetched, Failure> {
         let target = Target {
-            name: "verta".to_owned(),
+            key: "registries.verta".to_owned(),
             url: Url::parse(registry).unwrap(),
             credentials: vec![("Grpc-Metadata-developer_key".into(), Secret::new("the key").unwrap())],
             timeout: self.timeout,

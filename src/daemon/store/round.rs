@@ -41,7 +41,7 @@ pub(super) fn open_round(
         Keep::Outcomes => keep_outcomes(connection, delivery, round)?,
         Keep::Nothing => {
             connection
-                .statement("update delivery set fresh_round = ?2 where id = ?1")?
+                .statement("update delivery set fresh_round = ?2, image = null where id = ?1")?
                 .execute(params![delivery, next])?;
         }
     }

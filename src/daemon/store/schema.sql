@@ -26,7 +26,8 @@ create table delivery (
     fresh_round   integer not null default 1,   -- run ids and checkpoints of earlier rounds are not taken up again
     state         text    not null,             -- open, done, ignored, dead
     reason        text,
-    ended_at      integer
+    ended_at      integer,
+    image         text                          -- digest of the container image that its tag was found to be, in hex
 );
 create index delivery_open on delivery (id) where ended_at is null;
 create index delivery_dead on delivery (id) where state = 'dead';

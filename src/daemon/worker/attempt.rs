@@ -127,6 +127,12 @@ impl<E: Effects> Work<E> {
                 // The plugin may have ended without waiting for the answer.
                 let _ = committed.send(stored.unwrap_or(false));
             }
+            Need::Image { found, answer } => match self.store.image(job.delivery, found).await {
+                Ok(kept) => {
+                    let _ = answer.send(kept);
+                }
+                Err(error) => warn!(job = job.id, %error, "the image was not stored"),
+            },
             Need::Verdict { digest, demand, answer } => match self.store.standings(Subject::Digest(digest)).await {
                 Ok(standings) => {
                     let _ = answer.send(demand.is_met(&standings, self.clock.now()));

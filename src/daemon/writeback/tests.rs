@@ -10,7 +10,7 @@ const SECRET: &str = "hunter2-is-the-secret";
 
 fn target(url: &str) -> Target {
     Target {
-        name: "verta".to_owned(),
+        key: "registries.verta".to_owned(),
         url: Url::parse(url).unwrap(),
         credentials: registry().credentials(),
         timeout: Duration::from_mins(1),

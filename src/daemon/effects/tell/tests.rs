@@ -17,7 +17,7 @@ fn peer(script: &Script, confirm: bool) -> Peer {
     // As the command does at its start; another test may have been first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let target = Target {
-        name: "verta".to_owned(),
+        key: "registries.verta".to_owned(),
         url: Url::parse(&script.url()).unwrap(),
         credentials: Vec::new(),
         timeout: Duration::from_mins(1),

@@ -1,4 +1,5 @@
 -- From schema version 5 to 6: what a verdict is about can be looked up, and findings can be waived. This text is history.
+alter table delivery add column image text;
 alter table verdict add column artifact text;
 alter table verdict add column image text;
 update verdict set artifact = (

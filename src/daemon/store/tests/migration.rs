@@ -45,6 +45,13 @@ fn rows(path: &Path, query: &str) -> Vec<String> {
     statement.query_map([], row).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
+/// The texts that a query finds.
+fn texts(path: &Path, query: &str) -> Vec<String> {
+    let connection = Connection::open(path).unwrap();
+    let mut statement = connection.prepare(query).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
 #[tokio::test]
 async fn every_row_is_carried_over_and_a_copy_is_kept() {
     let Bench { folder, store } = opened(v1("")).await;
@@ -55,15 +62,14 @@ async fn every_row_is_carried_over_and_a_copy_is_kept() {
     assert_eq!(fs::metadata(copy).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(rows(copy, "pragma user_version"), ["[Integer(1)]"]);
     assert_eq!(rows(&path, "pragma user_version"), ["[Integer(6)]"]);
-    for table in ["delivery", "attempt", "written", "audit", "paused", "pending"] {
-        let query = format!("select * from {table} order by 1, 2");
+    for table in ["delivery", "attempt", "verdict", "written", "audit", "paused", "pending"] {
+        // What has been added since is another matter.
+        let columns = texts(copy, &format!("select name from pragma_table_info('{table}')")).join(", ");
+        let query = format!("select {columns} from {table} order by 1, 2");
         let before = rows(copy, &query);
         assert!(!before.is_empty() || table == "paused", "the fixture has no {table}");
         assert_eq!(rows(&path, &query), before, "{table}");
     }
-    let verdicts =
-        "select id, delivery, round, registry, subject, verdict, votes, policy, configuration, settled_at from verdict";
-    assert_eq!(rows(&path, verdicts), rows(copy, verdicts));
     // Opening it has voided the lease.
     let jobs =
         "select id, delivery, round, phase, name, queue, lane, state, token, attempts, deferrals, created_at, ended_at,
