@@ -34,12 +34,13 @@ class Unread(Exception):
 
 
 def cut(text, most=200):
-    text = str(text)
+    # Half a surrogate, which a pickle can spell, is no JSON.
+    text = str(text).encode("utf-8", "replace").decode()
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def is_decoding(result):
-    """Whether it says no more than that the pickle cannot be decoded."""
+    """Whether it says no more than that the pickle is odd, as one is that breaks off. One that is whole has no excuse."""
     return result.analysis_name in (None, "InterpretationError") and result.severity == Severity.LIKELY_UNSAFE
 
 
@@ -47,11 +48,10 @@ def analyse(data):
     """What the pickles in it do, and whether all of them could be read."""
     found, whole = {}, True
     for pickled in StackedPickle.load(io.BytesIO(data), fail_on_decode_error=False):
-        results = check_safety(pickled).results
         broken = pickled.has_invalid_opcode or not isinstance(pickled[-1], Stop)
-        whole = whole and not broken and not any(map(is_decoding, results))
-        for result in results:
-            if not is_decoding(result) and result.severity.name in SEVERITIES:
+        whole = whole and not broken
+        for result in check_safety(pickled).results:
+            if not (broken and is_decoding(result)) and result.severity.name in SEVERITIES:
                 found[(result.analysis_name or "fickling", str(result))] = SEVERITIES[result.severity.name]
     return found, whole
 

@@ -22,7 +22,8 @@ SEVERITIES = {"dangerous": "critical", "suspicious": "medium"}
 
 
 def cut(text, most=200):
-    text = str(text)
+    # Half a surrogate, which a pickle can spell, is no JSON.
+    text = str(text).encode("utf-8", "replace").decode()
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
