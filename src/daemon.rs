@@ -2,6 +2,8 @@
 
 mod address;
 mod admin;
+mod breakers;
+mod cache;
 mod catch_up;
 mod clock;
 mod config;
@@ -32,6 +34,7 @@ mod store;
 mod tls;
 mod trace;
 mod trial;
+mod updates;
 mod verdict;
 mod wake;
 mod worker;
@@ -50,7 +53,7 @@ use tracing::{info, warn};
 
 pub use admin::acts::{Act, did, in_words, would};
 pub use admin::verdicts::{Asked, Waive};
-pub use admin::{show_delivery, show_job};
+pub use admin::{Overview, show_delivery, show_job};
 pub use clock::Clock;
 pub use config::{Catalog, Config, Found, SAMPLE, StoreAt, span};
 pub use digest::Digest;
@@ -63,10 +66,11 @@ pub use runner::harden;
 pub use service::Manager;
 pub use start::start;
 pub use store::{
-    ALL, AttemptRow, By, Cancelled, DeliveryRow, Filter, JobRow, Keep, Moment, Replayed, Revoked, RowCounts, Status,
-    Store, StoreError, Vacuumed, VerdictRow,
+    ALL, AttemptRow, By, Cancelled, DeliveryRow, Filter, JobRow, Keep, Moment, Replayed, Revoked, RowCounts, Store,
+    StoreError, Vacuumed, VerdictRow,
 };
 pub use trial::{Trial, Tried};
+pub use updates::update_cache;
 pub use verdict::{Demand, Standings, Vote, Waiver};
 
 use reload::{Read, Reload};
@@ -80,6 +84,8 @@ pub struct Daemon {
     socket: Serving,
     socket_path: PathBuf,
     worker: JoinHandle<()>,
+    /// Stops what brings caches up to date, and ends.
+    updating: JoinHandle<()>,
     stop_working: CancellationToken,
     pulse: Pulse,
     spans: Spans,
@@ -132,7 +138,7 @@ impl Daemon {
                 let _ = (&mut self.worker).await;
             }
         };
-        tokio::join!(self.intake.handle.stop(true), worker_done);
+        let _ = tokio::join!(self.intake.handle.stop(true), worker_done, self.updating);
         info!("drained");
         let spans = self.spans.clone();
         let sent = tokio::task::spawn_blocking(move || spans.close());

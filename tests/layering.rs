@@ -76,6 +76,9 @@ const DAEMON: &[Room] = &[
     room("clock", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     // A pointer, to whatever it is.
     room("current", &[], PURE),
+    // Folders, and nothing of what is in them.
+    room("cache", &[], &["tokio", HTTP, WEB, SQL, PROCESS, CHILD, "std::net"]),
+    room("breakers", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("running", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("wake", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     // Of whatever can be read.
@@ -115,14 +118,14 @@ const DAEMON: &[Room] = &[
     ),
     room(
         "effects",
-        &["address", "clock", "config", "digest", "fetch", "job", "runner", "running", "verdict", "writeback"],
+        &["address", "cache", "clock", "config", "digest", "fetch", "job", "runner", "running", "verdict", "writeback"],
         &[WEB, SQL, PROCESS, CHILD],
     ),
     // Counts, and asks the store; files of /proc.
     room("metrics", &["job", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::net"]),
     room(
         "worker",
-        &["clock", "current", "effects", "job", "metrics", "running", "store", "trace", "wake"],
+        &["breakers", "clock", "current", "effects", "job", "metrics", "running", "store", "trace", "wake"],
         &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"],
     ),
     // One plugin once, without a registry.
@@ -154,6 +157,8 @@ const DAEMON: &[Room] = &[
     room(
         "admin",
         &[
+            "breakers",
+            "cache",
             "clock",
             "connections",
             "current",
@@ -169,11 +174,21 @@ const DAEMON: &[Room] = &[
         ],
         &[HTTP, SQL, PROCESS, CHILD],
     ),
+    // When caches are brought up to date; the effects do it.
+    room(
+        "updates",
+        &["cache", "clock", "config", "current", "effects", "metrics"],
+        &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"],
+    ),
     room("retention", &["clock", "store"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("descriptors", &[], &["tokio", HTTP, WEB, SQL, CHILD, "std::fs", "std::net"]),
     room("listeners", &["config"], &[HTTP, WEB, SQL, PROCESS, CHILD]),
     // Words to systemd, and what they rest on.
-    room("service", &["running", "store", "wake"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
+    room(
+        "service",
+        &["breakers", "running", "store", "wake"],
+        &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"],
+    ),
     // Asks through the effects, and stores as the intake does.
     room(
         "catch_up",
@@ -189,6 +204,7 @@ const DAEMON: &[Room] = &[
         "snapshot",
         &[
             "admin",
+            "cache",
             "catch_up",
             "clock",
             "config",
@@ -199,6 +215,7 @@ const DAEMON: &[Room] = &[
             "route",
             "server",
             "store",
+            "updates",
             "worker",
             "writeback",
         ],
@@ -214,6 +231,8 @@ const DAEMON: &[Room] = &[
         "start",
         &[
             "admin",
+            "breakers",
+            "cache",
             "catch_up",
             "clock",
             "config",
@@ -230,6 +249,7 @@ const DAEMON: &[Room] = &[
             "snapshot",
             "store",
             "trace",
+            "updates",
             "wake",
             "worker",
             "daemon",

@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use super::Failure;
 use super::acts::{act, by, now, unreadable};
-use crate::daemon::{Act, DeliveryRow, Filter, JobRow, RejectionRow, Status, Store, Vacuumed, show_delivery, show_job};
+use crate::daemon::{
+    Act, DeliveryRow, Filter, JobRow, Overview, RejectionRow, Store, Vacuumed, show_delivery, show_job,
+};
 
 const NO_DAEMON: &str = "rejections are kept by a running daemon only: start scanrelay serve";
 
@@ -95,13 +97,16 @@ impl Access {
         Err(Failure::Failed(answer["message"].as_str().unwrap_or("the daemon refused").to_owned()))
     }
 
-    pub async fn status(&self) -> Result<Status, Failure> {
+    pub async fn status(&self) -> Result<Overview, Failure> {
         match self {
             Self::Daemon { .. } => {
                 let status = self.get("/api/v1/status").await?;
                 status.ok_or_else(|| Failure::Failed("the daemon has no status: is it of another version?".to_owned()))
             }
-            Self::Stopped { store } => store.status(Vec::new()).await.map_err(failed),
+            Self::Stopped { store } => {
+                let status = store.status(Vec::new()).await.map_err(failed)?;
+                Ok(Overview { status, breakers: Vec::new(), caches: Vec::new() })
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::output::{cell, json, line, print, table};
 use super::{DEFAULT_CONFIG, Failure, Outcome, environment};
-use crate::daemon::{self, Catalog, Found, Trial, Tried};
+use crate::daemon::{self, Catalog, Config, Found, Trial, Tried};
 use crate::packaged;
 
 #[derive(Debug, Subcommand)]
@@ -21,6 +21,8 @@ pub enum Command {
     List(List),
     /// Runs one plugin once, on files or an event, and shows what would count. Exits 0 when it concluded, whatever it says.
     Test(Test),
+    /// Brings a plugin's cache up to date now, by its update, whether the daemon runs or not.
+    Update(Update),
 }
 
 #[derive(Debug, Args)]
@@ -34,12 +36,21 @@ pub struct List {
 }
 
 #[derive(Debug, Args)]
+pub struct Update {
+    /// The plugin's name in the configuration.
+    plugin: String,
+}
+
+#[derive(Debug, Args)]
 pub struct Test {
     /// The plugin's name, or the path of its folder: ./plugins/pickle-imports needs no configuration.
     plugin: String,
     /// A file of the model: copied, and handed over as part of the artifact.
     #[arg(long, value_name = "PATH")]
     file: Vec<PathBuf>,
+    /// What stands for its cache (cache = true); without it, an empty folder.
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
     /// The event: JSON of an event, or of a whole input such as event.json.
     #[arg(long, value_name = "FILE")]
     event: Option<PathBuf>,
@@ -60,6 +71,7 @@ pub async fn run(config: &Path, command: Command) -> Outcome {
             if list.json { json(&found) } else { print_list(&found) }
         }
         Command::Test(test) => try_one(config, test, &folder).await,
+        Command::Update(update) => bring_up_to_date(config, &update.plugin).await,
     }
 }
 
@@ -94,7 +106,15 @@ async fn try_one(config: &Path, test: Test, folder: &Folder) -> Outcome {
         None => (example(plugin.kind), None),
     };
     let stop = super::serve::until_signalled()?;
-    let trial = Trial { plugin, event, checkpoint, files: test.file, path: catalog.path(), folder: folder.0.clone() };
+    let trial = Trial {
+        plugin,
+        event,
+        checkpoint,
+        files: test.file,
+        cache: absolute(test.cache)?,
+        path: catalog.path(),
+        folder: folder.0.clone(),
+    };
     let tried = trial.run(stop).await.map_err(|error| Failure::Wrong(format!("--file {error}")))?;
     if test.json {
         json(&tried)?;
@@ -104,6 +124,20 @@ async fn try_one(config: &Path, test: Test, folder: &Folder) -> Outcome {
     match tried.failure {
         Some(reason) => Err(Failure::Failed(format!("{name}: {}", printable(&reason)))),
         None => Ok(()),
+    }
+}
+
+fn absolute(path: Option<PathBuf>) -> io::Result<Option<PathBuf>> {
+    path.map(std::path::absolute).transpose()
+}
+
+/// As the daemon does it. Whoever comes second is told that somebody is at it.
+async fn bring_up_to_date(config: &Path, plugin: &str) -> Outcome {
+    let config = Config::load(config, environment()).map_err(|error| Failure::Wrong(error.to_string()))?;
+    let stop = super::serve::until_signalled()?;
+    match daemon::update_cache(&config, plugin, stop).await {
+        Ok(()) => line(&format!("the cache of {plugin} is up to date")),
+        Err(reason) => Err(Failure::Failed(format!("the cache of {plugin} stays as it was: {}", printable(&reason)))),
     }
 }
 

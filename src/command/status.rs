@@ -1,5 +1,7 @@
 //! `scanrelay status`: how things stand, on one screen; and the standing still of queues.
 
+use std::time::Duration;
+
 use clap::Args;
 use scanrelay::Timestamp;
 use scanrelay::plugin::printable;
@@ -26,10 +28,11 @@ pub struct Queue {
 }
 
 pub async fn run(arguments: &Arguments, access: &Access) -> Outcome {
-    let status = access.status().await?;
+    let overview = access.status().await?;
     if arguments.json {
-        return json(&status);
+        return json(&overview);
     }
+    let status = &overview.status;
     let now = Clock::system().now();
     match status.oldest {
         Some(oldest) if status.open == 1 => line(&format!("1 delivery is open, for {}", ago(oldest, now)))?,
@@ -48,6 +51,27 @@ pub async fn run(arguments: &Arguments, access: &Access) -> Outcome {
         ]);
     }
     print(&rows)?;
+    for open in &overview.breakers {
+        let (plugin, reason) = (&open.plugin, printable(&open.reason));
+        let probe = match open.probe_at.since(now) {
+            Duration::ZERO => "the next job probes it".to_owned(),
+            _ => format!("one job probes it in {}", ago(now, open.probe_at)),
+        };
+        line(&format!(
+            "{plugin} is stopped by its breaker for {}, after {} failures in a row, the last: {reason}; {probe}",
+            ago(open.since, now),
+            open.failures
+        ))?;
+    }
+    for cache in &overview.caches {
+        let plugin = &cache.plugin;
+        let state = match cache.updated_at {
+            Some(at) => format!("the cache of {plugin} is {} old", ago(at, now)),
+            None => format!("the cache of {plugin} was never filled, and {plugin} is not run until it is"),
+        };
+        let failure = cache.failure.as_ref().map(|reason| format!("; its update failed: {}", printable(reason)));
+        line(&(state + &failure.unwrap_or_default()))?;
+    }
     for paused in &status.paused {
         let name = if paused.queue == ALL { "everything" } else { &paused.queue };
         let reason = paused.reason.as_ref().map(|reason| format!(": {}", printable(reason))).unwrap_or_default();
@@ -88,7 +112,7 @@ pub async fn resume(queue: Queue, access: &Access) -> Outcome {
 /// The queue of that name. Which there are is asked only where one is named: a full store takes its time to say.
 async fn named(name: Option<String>, access: &Access) -> Result<String, Failure> {
     let Some(name) = name else { return Ok(ALL.to_owned()) };
-    let status = access.status().await?;
+    let status = access.status().await?.status;
     let whole = [name.clone(), format!("plugin:{name}"), format!("registry:{name}")];
     let known = status.queues.iter().map(|row| &row.queue).chain(status.paused.iter().map(|row| &row.queue));
     let mut found: Vec<&String> = known.filter(|queue| whole.contains(queue)).collect();

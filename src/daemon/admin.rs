@@ -17,12 +17,14 @@ use actix_web::web::{self, Data, Path, Query, ServiceConfig};
 use actix_web::{HttpResponse, guard};
 use rustls::sign::CertifiedKey;
 use scanrelay::Secret;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 use tokio::sync::Notify;
 use tracing::error;
 
+use super::breakers::{BreakerRow, Breakers};
+use super::cache::{CacheRow, Caches};
 use super::clock::Clock;
 use super::connections::Connections;
 use super::current::View;
@@ -30,7 +32,7 @@ use super::metrics::{MEDIA_TYPE, Metrics};
 use super::rejections::Rejections;
 use super::running::Running;
 use super::server::{RouteOf, not_found, refuse_method};
-use super::store::{Filter, Room, Store, StoreError};
+use super::store::{Filter, Room, Status, Store, StoreError};
 use super::tls;
 use super::wake::Wake;
 
@@ -44,6 +46,8 @@ pub struct Admin {
     pub acted: Arc<Notify>,
     /// What is being worked on, to be cancelled or listened to.
     pub running: Running,
+    pub breakers: Breakers,
+    pub caches: Caches,
     pub rejections: Rejections,
     pub metrics: Metrics,
     pub terms: View<Terms>,
@@ -61,6 +65,19 @@ pub struct Terms {
     pub certificate: Option<Arc<CertifiedKey>>,
     /// Without it the intake takes nothing more, and we are not ready.
     pub room: Room,
+}
+
+/// How things stand, with what only the running daemon knows.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Overview {
+    #[serde(flatten)]
+    pub status: Status,
+    /// Plugins that are not fed.
+    #[serde(default)]
+    pub breakers: Vec<BreakerRow>,
+    /// The caches that are kept up to date.
+    #[serde(default)]
+    pub caches: Vec<CacheRow>,
 }
 
 /// A person, a script, a probe.
@@ -151,7 +168,9 @@ async fn metrics(admin: Data<Admin>) -> HttpResponse {
 }
 
 async fn status(admin: Data<Admin>) -> HttpResponse {
-    answer(admin.store.status(admin.terms.now().queues.clone()).await.map(Some))
+    let status = admin.store.status(admin.terms.now().queues.clone()).await;
+    let overview = |status| Overview { status, breakers: admin.breakers.open(), caches: admin.caches.rows() };
+    answer(status.map(|status| Some(overview(status))))
 }
 
 async fn deliveries(admin: Data<Admin>, filter: Query<Filter>) -> HttpResponse {

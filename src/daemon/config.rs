@@ -32,7 +32,7 @@ pub use fetch::Fetch;
 pub use images::ImageRegistry;
 pub use limits::{Admin, Limits, Retention, Server, StoreAt};
 pub use output::Output;
-pub use plugins::Plugin;
+pub use plugins::{Plugin, Update};
 pub use registries::{CatchUpFrom, Peer};
 pub use routes::Route;
 

@@ -41,7 +41,7 @@ pub enum State {
     Done,
     /// Ended without: a person can retry it.
     Dead,
-    /// A newer report took its place.
+    /// A newer report, or a newer delivery, took its place.
     Superseded,
     /// Not needed any more.
     Skipped,
@@ -73,8 +73,11 @@ pub enum Ending {
     Told,
     /// No more attempts, or no use in any.
     Dead { reason: String },
-    /// A newer report took its place.
-    Superseded,
+    /// A newer report took its place; or, with its number, a newer delivery that wants the same of another version.
+    Superseded {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<i64>,
+    },
     /// Not needed any more.
     Skipped { reason: String },
 }
@@ -84,7 +87,7 @@ impl Ending {
         match self {
             Self::Concluded { .. } | Self::Confirmed | Self::NotConfirmed { .. } | Self::Told => State::Done,
             Self::Dead { .. } => State::Dead,
-            Self::Superseded => State::Superseded,
+            Self::Superseded { .. } => State::Superseded,
             Self::Skipped { .. } => State::Skipped,
         }
     }

@@ -62,6 +62,9 @@ struct Inner {
     writebacks: Counters,
     confirmations: Counters,
     surveys: Counters,
+    breakers: Gauges,
+    updates: Counters,
+    updated_at: Gauges<f64, AtomicU64>,
     jobs: Gauges,
     oldest: Gauges<f64, AtomicU64>,
     dead: Gauge,
@@ -81,6 +84,9 @@ impl Metrics {
             writebacks: Family::default(),
             confirmations: Family::default(),
             surveys: Family::default(),
+            breakers: Family::default(),
+            updates: Family::default(),
+            updated_at: Family::default(),
             jobs: Family::default(),
             oldest: Family::default(),
             dead: Gauge::default(),
@@ -105,6 +111,12 @@ impl Metrics {
             }
         }
         for plugin in plugins {
+            let of = vec![("plugin", plugin.to_owned())];
+            drop(self.0.breakers.get_or_create(&of));
+            drop(self.0.updated_at.get_or_create(&of));
+            for result in ["done", "failed"] {
+                drop(self.0.updates.get_or_create(&labels("plugin", plugin, "result", result)));
+            }
             for end in ENDS {
                 drop(self.0.runs.get_or_create(&labels("plugin", plugin, "end", end)));
             }
@@ -133,6 +145,22 @@ impl Metrics {
         if let Some(counter) = family.get(&labels("registry", &job.name, "result", word)) {
             counter.inc();
         }
+    }
+
+    /// A plugin's breaker has opened or closed.
+    pub fn breaker(&self, plugin: &str, open: bool) {
+        self.0.breakers.get_or_create(&vec![("plugin", plugin.to_owned())]).set(i64::from(open));
+    }
+
+    /// A plugin's cache was brought up to date, or was not.
+    pub fn updated(&self, plugin: &str, done: bool) {
+        let result = if done { "done" } else { "failed" };
+        self.0.updates.get_or_create(&labels("plugin", plugin, "result", result)).inc();
+    }
+
+    /// When that was last done; `None`: it never was.
+    pub fn updated_at(&self, plugin: &str, at: Option<Timestamp>) {
+        self.0.updated_at.get_or_create(&vec![("plugin", plugin.to_owned())]).set(at.map_or(0.0, seconds));
     }
 
     /// A registry was asked how things stand, and has said so or has not.
@@ -219,6 +247,21 @@ impl Inner {
             "Times that a registry was asked how things stand, by what came of it",
             self.surveys.clone(),
         );
+        registry.register(
+            "scanrelay_breaker_open",
+            "Whether a plugin is not fed, since it failed too often in a row: 1, or 0",
+            self.breakers.clone(),
+        );
+        registry.register(
+            "scanrelay_cache_updates",
+            "Times that a plugin's cache was to be brought up to date, by what came of it",
+            self.updates.clone(),
+        );
+        registry.register(
+            "scanrelay_cache_updated_timestamp_seconds",
+            "When a plugin's cache was brought up to date last; 0: never",
+            self.updated_at.clone(),
+        );
         registry.register("scanrelay_jobs", "Jobs of a queue, by their state", self.jobs.clone());
         registry.register(
             "scanrelay_queue_oldest_seconds",
@@ -251,7 +294,7 @@ fn word(phase: Phase, next: &Next) -> &'static str {
         Next::End(Ending::NotConfirmed { .. }) => "not_confirmed",
         Next::End(Ending::Told) => "told",
         Next::End(Ending::Dead { .. }) => "dead",
-        Next::End(Ending::Superseded | Ending::Skipped { .. }) => "skipped",
+        Next::End(Ending::Superseded { .. } | Ending::Skipped { .. }) => "skipped",
         Next::Retry { .. } if phase != Phase::Run => "retried",
         Next::Retry { counted: false, .. } => "later",
         Next::Retry { .. } => "failed",

@@ -31,6 +31,7 @@ fn of(config: &Config, route: &Route, event: &Event) -> Plan {
         policy: route.policy,
         error_is_unsafe: route.error_is_unsafe,
         actions: route.actions.clone(),
+        latest_only: route.latest_only,
         // Other events have no place in the registry for an outcome.
         report: answered && matches!(event.kind, EventKind::ScanRequest | EventKind::Promotion),
         confirm_first: peer.is_some_and(|peer| answered && peer.confirm && peer.registry.is_doubtful(event)),

@@ -33,7 +33,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 pub use leftovers::end_leftovers;
-pub use spec::{Output, Spec, Word};
+pub use spec::{Output, RunCache, Spec, Word};
 
 use conclude::{Exit, conclude};
 use group::{Group, Leader};

@@ -16,6 +16,7 @@ use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
+use super::breakers::Breakers;
 use super::running::Running;
 use super::store::{Store, StoreError};
 use super::wake::Wake;
@@ -32,6 +33,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(50);
 pub struct Pulse {
     pub store: Store,
     pub running: Running,
+    pub breakers: Breakers,
     /// Wakes the worker.
     pub wake: Wake,
     /// Goes up at every turn of the worker's loop.
@@ -46,7 +48,9 @@ impl Pulse {
         let tally = time::timeout(STATUS_PAUSE, self.store.tally()).await.ok()?.ok()?;
         let (open, running, dead) = (tally.open, self.running.count(), tally.dead);
         let notice = self.notice.borrow().as_ref().map_or_else(String::new, |notice| format!("; {notice}"));
-        Some(format!("{open} deliveries open, {running} jobs running, {dead} jobs dead{notice}"))
+        let stopped: String =
+            self.breakers.open().iter().map(|row| format!("; plugin {} stopped by its breaker", row.plugin)).collect();
+        Some(format!("{open} deliveries open, {running} jobs running, {dead} jobs dead{stopped}{notice}"))
     }
 
     /// Tells the manager how things stand, and that we are alive, until it is dropped. From `draining` on there is no

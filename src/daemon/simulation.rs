@@ -20,6 +20,7 @@ use tokio::sync::{Notify, watch};
 use tokio::{task, time};
 use tokio_util::sync::CancellationToken;
 
+use super::breakers::Breakers;
 use super::clock::Clock;
 use super::current::View;
 use super::job::Schedule;
@@ -32,7 +33,7 @@ use super::store::{ALL, Bounds, By, Filter, Room, Store, StoreError};
 use super::trace::Spans;
 use super::verdict::Policy;
 use super::wake::Wake;
-use super::worker::{Limits, Terms, Worker};
+use super::worker::{Limits, PluginLimit, Terms, Worker};
 use senders::Sent;
 use world::World;
 
@@ -50,6 +51,7 @@ const RUNS: u32 = 6;
 const RUNS_PER_PLUGIN: u32 = 3;
 const REQUESTS: u32 = 4;
 const LEASE: Duration = Duration::from_mins(30);
+const PLUGIN: PluginLimit = PluginLimit { slots: RUNS_PER_PLUGIN, lease: LEASE, breaker: 3 };
 const PENDING: u32 = 40;
 const MAX_PENDING: u32 = 20;
 
@@ -66,11 +68,16 @@ fn route(event: &Event) -> Result<Plan, String> {
         // What the registry north tells is a hint.
         confirm_first: event.registry == "north",
         configuration: "simulated".to_owned(),
+        latest_only: false,
     };
+    let hasty = event.model.id.as_deref() == Some("3");
     let careful = event.model.id.as_deref() == Some("2");
     match event.kind {
         EventKind::ScanRequest => Ok(plan(&["alpha", "beta"], &["gamma"], &[])),
         EventKind::Promotion if careful => Ok(plan(&["alpha"], &[], &["deploy"])),
+        EventKind::Promotion if hasty => {
+            Ok(Plan { latest_only: true, ..plan(&["beta"], &["gamma"], &["deploy", "notify"]) })
+        }
         EventKind::Promotion => Ok(plan(&[], &[], &["deploy", "notify"])),
         _ => Err("no route".to_owned()),
     }
@@ -141,6 +148,7 @@ fn worker(store: &Store, clock: Clock, wake: &Wake, running: &Running, world: &A
         wake: wake.clone(),
         acted: Arc::new(Notify::new()),
         running: running.clone(),
+        breakers: Breakers::default(),
         turns: watch::Sender::default(),
         metrics: Metrics::new(store.counts(), clock.wall()),
         spans: Spans::of(""),
@@ -149,7 +157,7 @@ fn worker(store: &Store, clock: Clock, wake: &Wake, running: &Running, world: &A
             schedule: SCHEDULE,
             limits: Limits {
                 runs: RUNS,
-                plugins: PLUGINS.map(|name| (name.to_owned(), (RUNS_PER_PLUGIN, LEASE))).into(),
+                plugins: PLUGINS.map(|name| (name.to_owned(), PLUGIN)).into(),
                 registries: REGISTRIES.map(|name| (name.to_owned(), (REQUESTS, LEASE))).into(),
                 probe_after: 5,
                 gone: BTreeSet::new(),

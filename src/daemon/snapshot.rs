@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use scanrelay::{Event, Receiver};
 
+use super::cache::Cache;
 use super::clock::Clock;
 use super::config::{Config, Peer};
 use super::effects::{LONGEST_TELL, live::Live};
@@ -15,7 +16,7 @@ use super::rejections::Rejections;
 use super::server::{self, BodyLimits, Door, RouteOf};
 use super::store::{Bounds, Retention, Room};
 use super::writeback::BadTarget;
-use super::{admin, catch_up, route, worker};
+use super::{admin, catch_up, route, updates, worker};
 
 /// A lease outlives what it is for by this much: the time to store the outcome.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
@@ -35,6 +36,7 @@ pub struct Snapshot {
     pub admin: Arc<admin::Terms>,
     pub work: Arc<worker::Terms<Live>>,
     pub catch_up: Arc<catch_up::Terms>,
+    pub updates: Arc<updates::Terms>,
     pub keep: Retention,
     /// Queues that were in force before and are not any more.
     gone: BTreeSet<String>,
@@ -79,6 +81,7 @@ impl Snapshot {
             (peer.name.clone(), Arc::new(post))
         });
         let catch_up = catch_up::Terms { registries: posts.collect() };
+        let updates = updates::Terms { effects: Arc::clone(&work.effects), plugins: kept_up_to_date(&config) };
         let doors = config.registries.values().map(|peer| (peer.name.clone(), Arc::new(door(peer, &config, lasting))));
         let intake = server::Terms {
             doors: doors.collect(),
@@ -98,6 +101,7 @@ impl Snapshot {
             admin: Arc::new(admin),
             work: Arc::new(work),
             catch_up: Arc::new(catch_up),
+            updates: Arc::new(updates),
             keep: keep(&config),
             gone,
             config,
@@ -149,11 +153,24 @@ fn schedule(config: &Config) -> Schedule {
     }
 }
 
+fn kept_up_to_date(config: &Config) -> BTreeMap<String, updates::Kept> {
+    let updated = config.plugins.values().filter_map(|plugin| Some((&plugin.name, plugin.update.as_ref()?)));
+    let kept = |name: &str, every| updates::Kept { cache: Cache::of(&config.store.caches, name), every };
+    updated.map(|(name, update)| (name.clone(), kept(name, update.every))).collect()
+}
+
 fn slots(config: &Config, gone: BTreeSet<String>) -> worker::Limits {
     let plugins = config.plugins.values().map(|plugin| {
         let fetch = if plugin.artifact { config.fetch.timeout } else { Duration::ZERO };
         let lease = fetch + plugin.timeout + config.limits.kill_grace + LEASE_MARGIN;
-        (plugin.name.clone(), (plugin.concurrency, lease))
+        (
+            plugin.name.clone(),
+            worker::PluginLimit {
+                slots: plugin.concurrency,
+                lease,
+                breaker: plugin.breaker.unwrap_or(config.limits.breaker),
+            },
+        )
     });
     let registries = config.registries.values().map(|peer| {
         let lease = peer.timeout * LONGEST_TELL + LEASE_MARGIN;

@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::admin::{self, Admin};
+use super::breakers::Breakers;
+use super::cache::Caches;
 use super::catch_up::CatchUp;
 use super::clock::Clock;
 use super::config::Config;
@@ -28,6 +30,7 @@ use super::service::{Manager, Pulse};
 use super::snapshot::{Lasting, Snapshot};
 use super::store::Store;
 use super::trace::Spans;
+use super::updates::Updates;
 use super::wake::Wake;
 use super::worker::Worker;
 use super::{Daemon, descriptors, runner};
@@ -46,12 +49,14 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
     let current = Current::new(snapshot);
     let spans = Spans::of(store.id());
     let (wake, acted) = (Wake::default(), Arc::new(Notify::new()));
-    let running = Running::default();
+    let caches = Caches::default();
+    let (running, breakers) = (Running::default(), Breakers::default());
     let turns = watch::Sender::default();
     let notice = watch::Sender::default();
     let pulse = Pulse {
         store: store.clone(),
         running: running.clone(),
+        breakers: breakers.clone(),
         wake: wake.clone(),
         turns: turns.subscribe(),
         notice: notice.subscribe(),
@@ -62,6 +67,7 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
         wake: wake.clone(),
         acted: Arc::clone(&acted),
         running: running.clone(),
+        breakers: breakers.clone(),
         turns,
         metrics: metrics.clone(),
         spans: spans.clone(),
@@ -87,6 +93,8 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
         wake: wake.clone(),
         acted,
         running,
+        breakers,
+        caches: caches.clone(),
         rejections: lasting.rejections.clone(),
         metrics,
         terms: current.view(|snapshot| &snapshot.admin),
@@ -100,6 +108,14 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
         terms: current.view(|snapshot| &snapshot.catch_up),
     };
     tokio::spawn(catch_up.run(stop_working.clone()));
+    let updates = Updates {
+        store: store.id().into(),
+        clock,
+        metrics: lasting.metrics.clone(),
+        caches,
+        terms: current.view(|snapshot| &snapshot.updates),
+    };
+    let updating = tokio::spawn(updates.run(stop_working.clone()));
     let retaining = Retaining::begin(store, clock, keep, stop_working.clone());
     let socket = bind_socket(&config.store.socket)
         .with_context(|| format!("the admin socket {} could not be made", config.store.socket.display()))?;
@@ -109,6 +125,7 @@ pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
         intake: server::serve(&front, listeners.intake)?.into(),
         socket_path: config.store.socket.clone(),
         worker: tokio::spawn(worker.run(stop_working.clone())),
+        updating,
         stop_working,
         pulse,
         spans,
@@ -130,9 +147,9 @@ async fn going_on(store: &Store) -> Result<Clock> {
     Ok(clock.not_before(stood))
 }
 
-/// The store's folder and that of the working directories, for this user alone.
+/// The store's folder and those of the working directories and the caches, for this user alone.
 fn make_folders(config: &Config) -> Result<()> {
-    for folder in config.store.path.parent().into_iter().chain([config.store.work.as_path()]) {
+    for folder in config.store.path.parent().into_iter().chain([config.store.work.as_path(), &config.store.caches]) {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| {
             format!("store.url: {} cannot be made: give this user the folder above it", folder.display())
         })?;

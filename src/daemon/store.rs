@@ -24,6 +24,7 @@ mod migrate;
 mod moment;
 mod newest;
 mod open;
+mod overtake;
 mod pause;
 mod purge;
 mod reader;

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::clock::Clock;
 use super::config::{Config, Plugin};
 use super::effects::live::output;
-use super::runner::{self, End, Note, Spec};
+use super::runner::{self, End, Note, RunCache, Spec};
 
 /// What is tried.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Trial {
     pub checkpoint: Option<Value>,
     /// They become its artifact; none: it has none.
     pub files: Vec<PathBuf>,
+    /// What stands for its cache, where it has one; none: an empty folder.
+    pub cache: Option<PathBuf>,
     /// `PATH` for the plugin.
     pub path: String,
     /// A private folder for everything that is written.
@@ -59,7 +61,7 @@ pub struct Progress {
 impl Trial {
     /// Runs it once. An error: a file could not be read, or copied.
     pub async fn run(self, stop: CancellationToken) -> io::Result<Tried> {
-        let Self { plugin, event, checkpoint, files, path, folder } = self;
+        let Self { plugin, event, checkpoint, files, cache, path, folder } = self;
         let prepared = folder.join("files");
         let artifact = if files.is_empty() {
             None
@@ -67,6 +69,15 @@ impl Trial {
             let into = prepared.clone();
             Some(tokio::task::spawn_blocking(move || prepare(&files, &into)).await.map_err(io::Error::other)??)
         };
+        let cache = match cache.filter(|_| plugin.cache) {
+            None if plugin.cache => {
+                let own = folder.join("cache");
+                DirBuilder::new().mode(0o700).create(&own)?;
+                Some(own)
+            }
+            given => given,
+        };
+        let cache = cache.map(|path| RunCache { path, writable: false });
         let body = event.raw.as_ref().map(|raw| Bytes::copy_from_slice(raw.as_str().as_bytes()));
         // As private as the folder: no other run has this id.
         let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -96,6 +107,7 @@ impl Trial {
             body: body.unwrap_or_default(),
             trace: None,
             artifact: artifact.is_some().then_some(prepared),
+            cache,
         };
         // Room for the progress of a chatty plugin: what finds none is lost.
         let (notes, mut noted) = mpsc::channel(1024);

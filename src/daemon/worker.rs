@@ -3,6 +3,7 @@
 //! It never polls: it sleeps until the next due job, a wake, the end of a job, or the shutdown.
 
 mod attempt;
+mod breaker;
 mod slots;
 
 use std::pin::pin;
@@ -15,6 +16,7 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::breakers::Breakers;
 use super::clock::Clock;
 use super::current::View;
 use super::effects::Effects;
@@ -25,8 +27,8 @@ use super::store::{Claimed, Store};
 use super::trace::Spans;
 use super::wake::Wake;
 use attempt::Work;
-pub use slots::Limits;
 use slots::Slots;
+pub use slots::{Limits, PluginLimit};
 
 /// After a write that failed, for instance on a full disk, the store is left alone for this long.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -41,6 +43,8 @@ pub struct Worker<E> {
     pub acted: Arc<Notify>,
     /// What is being worked on, for whoever cancels it or looks on.
     pub running: Running,
+    /// Which plugins are not fed, for whoever looks on.
+    pub breakers: Breakers,
     /// Goes up at every turn of the loop, for whoever asks whether it still turns.
     pub turns: watch::Sender<u64>,
     pub metrics: Metrics,
@@ -61,7 +65,7 @@ impl<E: Effects> Worker<E> {
     /// Works until `shutdown`, then waits for running jobs, then stops them.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut terms = self.terms.now();
-        let mut slots = Slots::new(&terms.limits, Vec::new());
+        let mut slots = Slots::new(&terms.limits, terms.schedule, Vec::new());
         // Queues that no setting knows any more are looked for in all jobs; those that are known do not wait for it.
         let mut looking = pin!(self.known_queues());
         let mut looked = false;
@@ -71,7 +75,7 @@ impl<E: Effects> Worker<E> {
         while !shutdown.is_cancelled() {
             let in_force = self.terms.now();
             if !Arc::ptr_eq(&in_force, &terms) {
-                slots.apply(&in_force.limits);
+                slots.apply(&in_force.limits, in_force.schedule);
                 terms = in_force;
             }
             let now = self.clock.now();
@@ -83,6 +87,7 @@ impl<E: Effects> Worker<E> {
                     let look_again = more || !new_queues.is_empty();
                     slots.learn(new_queues);
                     for job in jobs {
+                        let stopped = slots.stopped(&job, now);
                         slots.take(&job);
                         let work = Work {
                             store: self.store.clone(),
@@ -93,6 +98,7 @@ impl<E: Effects> Worker<E> {
                             schedule: terms.schedule,
                             in_hand: self.running.begin(job.id, &stop),
                             wake: self.wake.clone(),
+                            stopped,
                             over: over.clone(),
                         };
                         // On the heap from the start: it is large, and each hand would copy it.
@@ -114,18 +120,32 @@ impl<E: Effects> Worker<E> {
                     slots.learn(known);
                     looked = true;
                 }
-                () = self.acted.notified() => slots.learn(self.known_queues().await),
-                Some(ended) = freed.recv() => slots.release(&ended),
+                () = self.acted.notified() => {
+                    slots.learn(self.known_queues().await);
+                    slots.probe_now();
+                }
+                Some(ended) = freed.recv() => slots.release(&ended, self.clock.now()),
                 () = sleep(pause) => {}
             }
             while let Ok(ended) = freed.try_recv() {
-                slots.release(&ended);
+                slots.release(&ended, self.clock.now());
             }
+            self.show_breakers(&slots);
             while let Some(ended) = running.try_join_next() {
                 look_at(ended);
             }
         }
         self.drain(running, &stop).await;
+    }
+
+    /// Who looks on sees which plugins are not fed.
+    fn show_breakers(&self, slots: &Slots) {
+        let (open, shown) = (slots.open_breakers(), self.breakers.open());
+        if open != shown {
+            shown.iter().for_each(|row| self.metrics.breaker(&row.plugin, false));
+            open.iter().for_each(|row| self.metrics.breaker(&row.plugin, true));
+            self.breakers.set(open);
+        }
     }
 
     async fn known_queues(&self) -> Vec<String> {

@@ -40,6 +40,8 @@ impl Bench {
             wake: Wake::default(),
             acted: Arc::new(Notify::new()),
             running: Running::default(),
+            breakers: Breakers::default(),
+            caches: Caches::default(),
             rejections: Rejections::new(NOW),
             terms: terms(None),
         };
@@ -121,6 +123,7 @@ async fn dead_job(store: &Store) -> i64 {
         error_is_unsafe: false,
         actions: Vec::new(),
         report: false,
+        latest_only: false,
         confirm_first: false,
         configuration: "tested".to_owned(),
     };
@@ -128,7 +131,8 @@ async fn dead_job(store: &Store) -> i64 {
     let bounds = Bounds { pending: 9, pending_per_registry: 9, room };
     let inserted = store.insert(Intake { delivery: delivery(), plan: Ok(plan) }, bounds, NOW).await.unwrap();
     assert_eq!(inserted, Inserted::New(1));
-    let want = Want { queue: "plugin:alpha".to_owned(), slots: 1, lease: Duration::from_mins(1) };
+    let want =
+        Want { queue: "plugin:alpha".to_owned(), slots: 1, lease: Duration::from_mins(1), waited: Duration::ZERO };
     let job = store.claim(vec![want], 1, NOW).await.unwrap().jobs.remove(0);
     let dead = Next::End(Ending::Dead { reason: "it crashed".to_owned() });
     let attempt = Attempt { result: "dead: it crashed".to_owned(), log: None, written: Vec::new() };

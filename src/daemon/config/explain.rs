@@ -85,7 +85,7 @@ impl Config {
         let routes = self.routes.iter().map(|route| {
             json!({
                 "number": route.number, "on": route.on.word(), "registries": route.registries, "scanners": route.scanners,
-                "advisory": route.advisory, "actions": route.actions, "policy": route.policy,
+                "advisory": route.advisory, "actions": route.actions, "latest_only": route.latest_only, "policy": route.policy,
                 "on_error": if route.error_is_unsafe { "unsafe" } else { "error" },
                 "stage": route.stage, "words": route.in_words(),
             })
@@ -129,6 +129,9 @@ impl super::Route {
         if !self.actions.is_empty() {
             let first = if self.scanners.is_empty() { "" } else { "when safe " };
             steps.push(format!("{first}confirm with the registry, then run {}", self.actions.join(", then ")));
+            if self.latest_only {
+                steps.push("give way to a newer promotion while waiting".to_owned());
+            }
         }
         words + &steps.join("; ")
     }

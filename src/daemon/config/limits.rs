@@ -47,6 +47,8 @@ pub struct StoreAt {
     pub socket: PathBuf,
     /// The folder of the working directories, beside the store.
     pub work: PathBuf,
+    /// The folder of the plugins' caches, beside the store.
+    pub caches: PathBuf,
     /// How large it may become.
     pub max_size: Option<u64>,
 }
@@ -76,6 +78,8 @@ pub struct Limits {
     pub retry_max: Duration,
     pub retry_for: Duration,
     pub probe_after: u32,
+    /// Of a plugin that says nothing else; 0: none.
+    pub breaker: u32,
     pub shutdown_grace: Duration,
     pub kill_grace: Duration,
     pub log: usize,
@@ -133,7 +137,7 @@ pub(super) fn store(raw: RawStore, source: &Source) -> Result<StoreAt, Fault> {
     let path = source.folder.join(path);
     let beside = |name: &str| path.parent().unwrap_or(&source.folder).join(name);
     let max_size = raw.max_size.map(|most| bytes("store.max_size", Some(most), 0, 1 << 20, 1 << 50)).transpose()?;
-    Ok(StoreAt { socket: beside("admin.sock"), work: beside("work"), path, max_size })
+    Ok(StoreAt { socket: beside("admin.sock"), work: beside("work"), caches: beside("cache"), path, max_size })
 }
 
 pub(super) fn limits(raw: &RawLimits) -> Result<Limits, Fault> {
@@ -148,6 +152,7 @@ pub(super) fn limits(raw: &RawLimits) -> Result<Limits, Fault> {
         retry_max: span("limits.retry_max", raw.retry_max, 60 * MINUTE, 0, DAY)?,
         retry_for: span("limits.retry_for", raw.retry_for, 3 * DAY, 0, 30 * DAY)?,
         probe_after: count("limits.probe_after", raw.probe_after, 5, 1, 1000)?,
+        breaker: count("limits.breaker", raw.breaker, 5, 0, 1000)?,
         shutdown_grace: span("limits.shutdown_grace", raw.shutdown_grace, 15, 0, 60 * MINUTE)?,
         kill_grace: span("limits.kill_grace", raw.kill_grace, 5, 0, 5 * MINUTE)?,
         log: size("limits.log", raw.log, 256 << 10, 0, 16 << 20)?,

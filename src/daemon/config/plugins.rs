@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::error::{Fault, nearest};
 use super::output::{Output, Said};
 use super::raw::{RawPlugin, RawRoute};
+use super::units::Span;
 use super::{Source, demand, files, limits, one_line, secrets, unknown_or_wrong};
 use crate::daemon::verdict::Demand;
 
@@ -35,9 +36,24 @@ pub struct Plugin {
     pub env: Vec<(String, String)>,
     pub secrets: Vec<(String, Secret)>,
     pub concurrency: u32,
+    /// So many failures in a row stop what it is fed with; 0: never. Without it, `limits.breaker`.
+    pub breaker: Option<u32>,
+    /// Whether it has a folder to look things up in.
+    pub cache: bool,
+    /// What brings that up to date.
+    pub update: Option<Update>,
 }
 
-const PLACEHOLDERS: [&str; 4] = ["{artifact}", "{workdir}", "{event}", "{report}"];
+/// What brings a plugin's cache up to date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// Absolute.
+    pub program: PathBuf,
+    pub args: Vec<String>,
+    pub every: Duration,
+}
+
+const PLACEHOLDERS: [&str; 5] = ["{artifact}", "{workdir}", "{event}", "{report}", "{cache}"];
 
 impl RawRoute {
     /// Every plugin it names.
@@ -155,6 +171,10 @@ fn merged(manifest: RawPlugin, over: RawPlugin) -> RawPlugin {
         env: manifest.env,
         secrets: manifest.secrets,
         concurrency: over.concurrency.or(manifest.concurrency),
+        breaker: over.breaker.or(manifest.breaker),
+        cache: over.cache.or(manifest.cache),
+        update: over.update.or(manifest.update),
+        update_every: over.update_every.or(manifest.update_every),
     };
     merged.settings.extend(over.settings);
     merged.env.extend(over.env);
@@ -184,6 +204,11 @@ pub(super) fn plugin(
     if let Some(word) = args.iter().find_map(|arg| unknown_placeholder(arg)) {
         return Err(at("command", format!("{word} is not replaced: only {} are", PLACEHOLDERS.join(" "))));
     }
+    let cache = raw.cache.unwrap_or(false);
+    if !cache && args.iter().any(|arg| arg.contains("{cache}")) {
+        return Err(at("command", "it has no {cache}: set cache = true".to_owned()));
+    }
+    let update = update(raw.update.as_deref(), raw.update_every, cache, (folder, path), key)?;
     let said = Said { word: raw.output.as_deref(), codes: raw.exit_codes, report: raw.report, require: raw.require };
     let output = said.output(kind, args, &at)?;
     let fail_on = raw.fail_on.as_deref().unwrap_or("high");
@@ -207,6 +232,9 @@ pub(super) fn plugin(
         return Err(at("concurrency", format!("{concurrency} is out of bounds: 1 to 1024")));
     }
     let require_verdict = demand::demand(raw.require_verdict, kind, raw.artifact, &at)?;
+    if let Some(breaker) = raw.breaker.filter(|breaker| *breaker > 1000) {
+        return Err(at("breaker", format!("{breaker} is out of bounds: 0 to 1000")));
+    }
     Ok(Plugin {
         name: name.to_owned(),
         kind,
@@ -222,7 +250,43 @@ pub(super) fn plugin(
         env: raw.env.into_iter().collect(),
         secrets: secrets::resolve_all(&raw.secrets, &format!("{key}.secrets"), source)?,
         concurrency,
+        breaker: raw.breaker,
+        cache,
+        update,
     })
+}
+
+/// How often a cache is brought up to date that says nothing else.
+const UPDATE_EVERY: u64 = 6 * 3600;
+
+fn update(
+    command: Option<&[String]>,
+    every: Option<Span>,
+    cache: bool,
+    (folder, path): (Option<&Path>, &str),
+    key: &str,
+) -> Result<Option<Update>, Fault> {
+    let at = |part: &str, cause: &str| Fault::at(format!("{key}.{part}"), cause);
+    let Some((program, args)) = command.and_then(<[String]>::split_first) else {
+        return match (command, every) {
+            (Some(_), _) => Err(at("update", "it names no program: write update = [\"PROGRAM\", \"ARGUMENT\", …]")),
+            (None, Some(_)) => {
+                Err(at("update_every", "there is nothing to be done so often: set update, or remove it"))
+            }
+            (None, None) => Ok(None),
+        };
+    };
+    if !cache {
+        return Err(at("update", "it has nothing to bring up to date: set cache = true"));
+    }
+    if let Some(word) = args.iter().find_map(|arg| unknown_placeholder(arg)) {
+        return Err(at("update", &format!("{word} is not replaced: only {} are", PLACEHOLDERS.join(" "))));
+    }
+    Ok(Some(Update {
+        program: program_path(program, folder, path).map_err(|cause| at("update", &cause))?,
+        args: args.to_vec(),
+        every: limits::span(&format!("{key}.update_every"), every, UPDATE_EVERY, 1, 30 * 86_400)?,
+    }))
 }
 
 /// Absolute as it is; else in the plugin's own folder; else, for a bare name, in `PATH`, and last beside our own program.

@@ -86,6 +86,7 @@ pub struct RawLimits {
     pub retry_max: Option<Span>,
     pub retry_for: Option<Span>,
     pub probe_after: Option<u32>,
+    pub breaker: Option<u32>,
     pub shutdown_grace: Option<Span>,
     pub kill_grace: Option<Span>,
     pub log: Option<Size>,
@@ -350,6 +351,10 @@ pub struct RawPlugin {
     pub env: BTreeMap<String, String>,
     pub secrets: BTreeMap<String, RawSecret>,
     pub concurrency: Option<u32>,
+    pub breaker: Option<u32>,
+    pub cache: Option<bool>,
+    pub update: Option<Vec<String>>,
+    pub update_every: Option<Span>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -410,6 +415,8 @@ pub struct RawRoute {
     pub advisory: Vec<String>,
     #[serde(default)]
     pub actions: Vec<String>,
+    #[serde(default)]
+    pub latest_only: bool,
     pub verdict: Option<RawPolicy>,
     pub on_error: Option<String>,
 }

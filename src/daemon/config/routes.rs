@@ -26,6 +26,8 @@ pub struct Route {
     pub scanners: Vec<String>,
     pub advisory: Vec<String>,
     pub actions: Vec<String>,
+    /// A promotion that waits gives way to a newer one.
+    pub latest_only: bool,
     pub policy: Policy,
     pub error_is_unsafe: bool,
 }
@@ -79,6 +81,12 @@ fn route(
     if on != EventKind::Promotion && !raw.actions.is_empty() {
         return Err(at("actions", format!("actions are for promotions, {} is none", on.word())));
     }
+    if raw.latest_only && raw.actions.is_empty() {
+        return Err(at(
+            "latest_only",
+            "it is for promotions with actions, and this route has none: remove it".to_owned(),
+        ));
+    }
     let asked = || registries.values().filter(|peer| raw.registries.is_empty() || raw.registries.contains(&peer.name));
     // Better refused than blind: a scanner without its files would see nothing and might say safe.
     if let Some(name) = raw.plugins().find(|name| plugins.get(*name).is_some_and(|plugin| plugin.artifact))
@@ -117,6 +125,7 @@ fn route(
         scanners: raw.scanners,
         advisory: raw.advisory,
         actions: raw.actions,
+        latest_only: raw.latest_only,
     })
 }
 

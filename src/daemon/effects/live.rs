@@ -1,8 +1,11 @@
 //! The world as it is: plugins are processes, registries are HTTP.
 
+mod update;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use scanrelay::Secret;
 use scanrelay::plugin::{Image, Invocation, Run as RunOf};
 use tokio::sync::mpsc;
@@ -15,12 +18,13 @@ use super::image::{image_registries, resolved};
 use super::program::Programs;
 use super::tell::Peer;
 use super::{Effect, Effects, Intent, Need};
+use crate::daemon::cache::{Cache, Held};
 use crate::daemon::clock::Clock;
 use crate::daemon::config::{Config, Output as Configured, Plugin};
 use crate::daemon::digest::Digest;
 use crate::daemon::fetch::{Fetched, Images};
 use crate::daemon::job::{Job, Outcome, Phase};
-use crate::daemon::runner::{self, End, Note, Output, Spec, Word};
+use crate::daemon::runner::{self, End, Note, Output, RunCache, Spec, Word};
 use crate::daemon::running::Tail;
 use crate::daemon::verdict::Evidence;
 use crate::daemon::writeback::{BadTarget, Target, Via, Writeback};
@@ -52,6 +56,8 @@ struct Reached {
 /// What is the same for every run.
 struct Surroundings {
     work_root: PathBuf,
+    /// Of all plugins.
+    caches: PathBuf,
     path: String,
     lang: String,
     log_cap: usize,
@@ -88,6 +94,7 @@ impl Live {
             plugins: config.plugins.clone(),
             surroundings: Surroundings {
                 work_root: config.store.work.clone(),
+                caches: config.store.caches.clone(),
                 path: config.path.clone(),
                 lang: config.lang.clone(),
                 log_cap: config.limits.log,
@@ -121,12 +128,31 @@ impl Live {
         }
     }
 
-    fn spec(&self, plugin: &Plugin, job: &Job, fetched: Option<&Fetched>, image: Option<Image>, log: Tail) -> Spec {
+    fn spec(
+        &self,
+        plugin: &Plugin,
+        job: &Job,
+        fetched: Option<&Fetched>,
+        image: Option<Image>,
+        cache: Option<&Held>,
+        log: Tail,
+    ) -> Spec {
         let run = RunOf::new(&job.run_id, attempt(job), self.clock.now().after(plugin.timeout));
         let mut invocation = Invocation::new(run, &plugin.name, job.event.clone());
         invocation.artifact = fetched.map(|fetched| fetched.artifact.clone());
         invocation.image = image;
         invocation.checkpoint.clone_from(&job.checkpoint);
+        let cache = cache.map(|held| RunCache { path: held.path().to_owned(), writable: false });
+        Spec {
+            body: job.body.clone(),
+            trace: job.trace,
+            artifact: fetched.map(|fetched| fetched.path().to_owned()),
+            ..self.base(plugin, invocation, log, cache)
+        }
+    }
+
+    /// What is so of every process of a plugin.
+    fn base(&self, plugin: &Plugin, mut invocation: Invocation, log: Tail, cache: Option<RunCache>) -> Spec {
         invocation.settings.clone_from(&plugin.settings);
         let surroundings = &self.surroundings;
         Spec {
@@ -150,9 +176,32 @@ impl Live {
             lang: surroundings.lang.clone(),
             work_root: surroundings.work_root.clone(),
             invocation,
-            body: job.body.clone(),
-            trace: job.trace,
-            artifact: fetched.map(|fetched| fetched.path().to_owned()),
+            body: Bytes::new(),
+            trace: None,
+            artifact: None,
+            cache,
+        }
+    }
+
+    /// The cache that a run looks things up in, held for as long as it runs.
+    async fn cache(&self, plugin: &Plugin) -> Result<Option<Held>, Outcome> {
+        if !plugin.cache {
+            return Ok(None);
+        }
+        let (cache, updated) = (Cache::of(&self.surroundings.caches, &plugin.name), plugin.update.is_some());
+        let found = tokio::task::spawn_blocking(move || match updated {
+            true => cache.current().map_err(|error| error.to_string()),
+            false => cache.current_or_empty().map(Some).map_err(|error| error.to_string()),
+        });
+        // The plugin has not been run: none of it costs it an attempt.
+        let later = |reason: String| Outcome::Unreachable { reason, retry_after: None };
+        match found.await.unwrap_or_else(|error| Err(error.to_string())) {
+            Ok(Some(held)) => Ok(Some(held)),
+            Ok(None) => Err(later(format!(
+                "the cache of {0} was never filled: see the log for its update, or scanrelay plugin update {0}",
+                plugin.name
+            ))),
+            Err(error) => Err(later(format!("the cache of {} cannot be used: {error}", plugin.name))),
         }
     }
 }
@@ -183,8 +232,12 @@ impl Effects for Live {
             image: image.as_ref().and_then(|image| Digest::parse(&image.digest)),
             program: self.programs.digest(&plugin.program).await,
         });
+        let cache = match self.cache(plugin).await {
+            Ok(cache) => cache,
+            Err(outcome) => return outcome.into(),
+        };
         let (notes, mut noted) = mpsc::channel(NOTES);
-        let run = runner::run(self.spec(plugin, job, fetched.as_ref(), image, log), stop, notes);
+        let run = runner::run(self.spec(plugin, job, fetched.as_ref(), image, cache.as_ref(), log), stop, notes);
         tokio::pin!(run);
         let run = loop {
             tokio::select! {

@@ -28,6 +28,9 @@ pub struct Plan {
     pub error_is_unsafe: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<String>,
+    /// Whether a newer promotion of the same model to the same place takes its place while it waits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub latest_only: bool,
     /// Whether the registry is told of progress and outcome.
     pub report: bool,
     /// Whether the registry is asked before anything else, and not only before an action.
@@ -83,9 +86,9 @@ pub enum Closed {
 }
 
 impl Plan {
-    /// Whether something would run before the registry is asked as it is before every action.
-    fn asks(&self) -> bool {
-        self.confirm_first && !(self.scanners.is_empty() && self.advisory.is_empty())
+    /// Whether something would run, or be overtaken, before the registry is asked as it is before every action.
+    pub fn asks(&self) -> bool {
+        self.confirm_first && (self.latest_only || !(self.scanners.is_empty() && self.advisory.is_empty()))
     }
 
     /// Whether nothing stands in the way of scanners any more.
@@ -147,6 +150,12 @@ pub fn advance(
     waivers: &[Waiver],
     now: Timestamp,
 ) -> Vec<Change> {
+    if let Some(newer) = overtaken(jobs) {
+        // Whatever somebody is still at is left to end, and nothing follows from it.
+        let closed =
+            Closed::Ignored(format!("superseded: delivery {newer} promotes the same model since (latest_only)"));
+        return if jobs.iter().all(|job| job.state.ended()) { vec![Change::Close(closed)] } else { Vec::new() };
+    }
     let begun = begin(plan, event, jobs);
     if !begun.is_empty() {
         return begun;
@@ -161,6 +170,20 @@ pub fn advance(
         return acted;
     }
     if jobs.iter().all(|job| job.state.ended()) { vec![Change::Close(close(jobs))] } else { Vec::new() }
+}
+
+/// The newer delivery that took this one's place.
+fn overtaken(jobs: &[View]) -> Option<i64> {
+    jobs.iter().find_map(|job| match job.ending {
+        Some(Ending::Superseded { by }) => by,
+        _ => None,
+    })
+}
+
+/// Whether the newer promotion of its lane makes the older one pointless: both go to the same place.
+pub fn is_overtaken_by(older: &Event, newer: &Event) -> bool {
+    let place = |event: &Event| (event.change.stage_to.clone(), event.change.alias.clone(), event.change.tag.clone());
+    place(older) == place(newer)
 }
 
 /// The scanners of a delivery whose event had to be confirmed first, or what ends without them.
@@ -323,7 +346,7 @@ fn told(event: &Event, phase: Phase, outcome: registry::Outcome) -> NewJob {
 }
 
 /// Actions of one model run one at a time.
-fn action_lane(event: &Event) -> String {
+pub fn action_lane(event: &Event) -> String {
     let model = event.model.id.as_ref().or(event.model.name.as_ref()).or(event.version.id.as_ref());
     format!("action:{}:{}", event.registry, model.map_or("", String::as_str))
 }

@@ -128,6 +128,7 @@ scanners = ["alpha"]
         error_is_unsafe: true,
         actions: Vec::new(),
         report: true,
+        latest_only: false,
         confirm_first: false,
         configuration: config.digest.clone(),
     };

@@ -24,7 +24,7 @@ pub struct Spec {
     pub kind: PluginKind,
     /// Absolute, resolved by the configuration.
     pub program: PathBuf,
-    /// Only `{artifact}`, `{workdir}`, `{event}` and `{report}` are replaced, by paths that we made.
+    /// Only `{artifact}`, `{workdir}`, `{event}`, `{report}` and `{cache}` are replaced, by paths that we made.
     pub args: Vec<String>,
     pub output: Output,
     pub fail_on: Severity,
@@ -50,6 +50,15 @@ pub struct Spec {
     /// A folder of this run's own with the model's files. It is moved into the working directory, so it stands on the
     /// same file system as `work_root`.
     pub artifact: Option<PathBuf>,
+    pub cache: Option<RunCache>,
+}
+
+/// The folder in which it looks things up, or which it brings up to date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunCache {
+    pub path: PathBuf,
+    /// Whether it may change it.
+    pub writable: bool,
 }
 
 /// How the plugin gives its result.
@@ -79,12 +88,14 @@ impl Spec {
     pub(super) fn command(&self, workdir: &Workdir) -> Command {
         #[expect(clippy::disallowed_methods, reason = "the one place that starts processes")]
         let mut command = Command::new(&self.program);
-        let places = [
+        let cache = self.cache.as_ref().map(|cache| cache.path.clone());
+        let mut places = vec![
             ("{artifact}", workdir.artifact()),
             ("{workdir}", workdir.path().to_owned()),
             ("{event}", workdir.event()),
             ("{report}", workdir.report()),
         ];
+        places.extend(cache.iter().map(|cache| ("{cache}", cache.clone())));
         command.args(self.args.iter().map(|arg| fill(arg, &places)));
         command.env_clear().current_dir(workdir.path()).process_group(0);
         command.env("PATH", &self.path).env("LANG", &self.lang);
@@ -98,6 +109,9 @@ impl Spec {
         command.env("SCANRELAY_EVENT", workdir.event());
         command.env("SCANRELAY_ARTIFACT", workdir.artifact());
         command.env("SCANRELAY_RESULT", workdir.result());
+        if let Some(cache) = cache {
+            command.env("SCANRELAY_CACHE", cache);
+        }
         // Parsed and written anew: nothing else of the header passes.
         if let Some(trace) = self.trace {
             command.env("TRACEPARENT", trace.to_string());
@@ -151,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_four_placeholders_are_replaced_and_only_once() {
+    fn only_the_placeholders_are_replaced_and_only_once() {
         let places = [("{event}", PathBuf::from("/w/{workdir}/event.json")), ("{workdir}", PathBuf::from("/w"))];
         let check = |arg: &str, filled: &str| assert_eq!(fill(arg, &places), filled, "{arg}");
         check("", "");

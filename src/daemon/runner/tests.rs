@@ -55,6 +55,7 @@ impl Stage {
             body: Bytes::from_static(b"{\"raw\":true}"),
             trace: None,
             artifact: None,
+            cache: None,
         };
         Self { root, store, spec }
     }

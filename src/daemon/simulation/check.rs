@@ -58,6 +58,7 @@ impl World {
         for row in &rows {
             assert!(["done", "ignored", "dead"].contains(&row.state.as_str()), "delivery {} is {}", row.id, row.state);
             check_verdicts(store, row).await;
+            self.check_overtaken(row, store).await;
             let jobs = store.jobs(Filter { delivery: Some(row.id), limit: Some(1000), ..Filter::default() });
             for job in jobs.await.unwrap() {
                 self.check_end(&job);
@@ -84,6 +85,23 @@ impl World {
             }
         }
         self.check_order_of_actions();
+    }
+
+    /// Who gave way did so to a newer one, before it acted, and nobody was told of an end.
+    async fn check_overtaken(&self, row: &DeliveryRow, store: &Store) {
+        let Some(rest) = row.reason.as_deref().and_then(|reason| reason.strip_prefix("superseded: delivery ")) else {
+            return;
+        };
+        let newer: i64 = rest.split(' ').next().unwrap().parse().unwrap();
+        assert!(newer > row.id && self.memory().accepted.contains(&newer), "{} gave way to {newer}", row.id);
+        self.memory().overtaken.insert(row.id);
+        let jobs = store.jobs(Filter { delivery: Some(row.id), limit: Some(1000), ..Filter::default() }).await.unwrap();
+        let last = jobs.iter().map(|job| job.round).max().unwrap_or_default();
+        for job in jobs.iter().filter(|job| job.round == last) {
+            assert_ne!(job.phase, "report", "{}: an end was to be told: {job:?}", row.id);
+            let acted = job.phase == "run" && ACTIONS.contains(&job.name.as_str());
+            assert!(!acted || job.attempts == 0, "{}: it had begun: {job:?}", row.id);
+        }
     }
 
     /// Dead only when the rules allow no other try, or a person said so.

@@ -50,6 +50,8 @@ pub(super) struct Memory {
     /// By delivery: the first round that took nothing over from earlier ones.
     pub(super) fresh: BTreeMap<i64, i64>,
     pub(super) rounds: u32,
+    /// Deliveries that gave way to newer ones.
+    pub(super) overtaken: BTreeSet<i64>,
     /// By lane: every end that the registry took, in order.
     pub(super) ends: BTreeMap<String, Vec<End>>,
     /// By lane of actions: delivery and round of each that began.
@@ -133,14 +135,15 @@ impl World {
     pub(super) fn tells(&self, seed: u64) {
         let memory = self.memory();
         println!(
-            "seed {seed}: {} days; accepted {}, turned away {}, outdated {}; {} runs, {} ends told, {} rounds by hand",
+            "seed {seed}: {} days; accepted {}, turned away {}, outdated {}; {} runs, {} ends told, {} rounds by hand, {} gave way",
             self.began.elapsed().as_secs() / 86_400,
             memory.accepted.len(),
             memory.turned_away,
             memory.told_off,
             memory.runs,
             memory.ends.values().map(Vec::len).sum::<usize>(),
-            memory.rounds
+            memory.rounds,
+            memory.overtaken.len()
         );
     }
 

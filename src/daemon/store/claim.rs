@@ -18,11 +18,22 @@ pub struct Want {
     pub queue: String,
     pub slots: u32,
     pub lease: Duration,
+    /// Only what has been due for so long.
+    pub waited: Duration,
 }
 
 impl Want {
     fn is_of_plugin(&self) -> bool {
         self.queue.starts_with("plugin:")
+    }
+
+    /// What was due then, in milliseconds, has been due for long enough.
+    fn due_by(&self, now: Timestamp) -> i64 {
+        now.as_millis().saturating_sub(self.waited())
+    }
+
+    fn waited(&self) -> i64 {
+        i64::try_from(self.waited.as_millis()).unwrap_or(i64::MAX)
     }
 }
 
@@ -133,7 +144,8 @@ impl Round<'_> {
         for want in self.wants.iter().filter(|want| self.slots(want) > 0) {
             let due: Option<i64> = batch
                 .statement("select min(due_at) from job where state = 'due' and queue = +?1 and due_at > +?2")?
-                .query_row(params![want.queue, self.now.as_millis()], |row| row.get(0))?;
+                .query_row(params![want.queue, want.due_by(self.now)], |row| row.get(0))?;
+            let due = due.map(|due| due.saturating_add(want.waited()));
             next = next.into_iter().chain(due).min();
         }
         let next = next.map(Timestamp::from_millis);
@@ -148,7 +160,7 @@ impl Round<'_> {
         // Runs that may kill the daemon are begun one at a time: those that have to wait for another one are passed over.
         let most = slots.saturating_add(batch.memory().suspects());
         let mut statement = batch.statement(DUE)?;
-        let mut rows = statement.query(params![want.queue, self.now.as_millis(), most])?;
+        let mut rows = statement.query(params![want.queue, want.due_by(self.now), most])?;
         while jobs.len() < slots as usize
             && let Some(row) = rows.next()?
         {

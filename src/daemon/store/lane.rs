@@ -36,7 +36,7 @@ pub(super) fn make_room(
     let ids: Vec<i64> =
         connection.statement(&query)?.query_map(params![lane, new], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for id in ids {
-        let delivery = settle::end_job(connection, id, &Ending::Superseded, now)?;
+        let delivery = settle::end_job(connection, id, &Ending::Superseded { by: None }, now)?;
         settle::close_if_ended(connection, delivery, now)?;
     }
     Ok(())

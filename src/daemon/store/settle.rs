@@ -7,7 +7,7 @@ use scanrelay::{Event, Timestamp};
 use super::batch::Batch;
 use super::insert::insert_job;
 use super::statement::Statements as _;
-use super::{Store, StoreError, lane, ledger, waiver};
+use super::{Store, StoreError, lane, ledger, overtake, waiver};
 use crate::daemon::digest::Digest;
 use crate::daemon::job::plan::{Change, Closed, Plan, View, advance};
 use crate::daemon::job::{Ending, Job, Next, Phase, State, Written};
@@ -104,6 +104,11 @@ fn apply(connection: &Batch<'_>, id: i64, next: &Next, now: Timestamp) -> Result
         Next::End(Ending::Told) if let Some(at) = ledger::tells_again(connection, id, now) => {
             release(at, 1, 0)?;
         }
+        Next::Release | Next::Retry { .. } | Next::End(Ending::Confirmed)
+            if let Some(newer) = overtake::gives_way(connection, id)? =>
+        {
+            overtake::give_way(connection, id, newer, now)?;
+        }
         Next::Release => {
             release(now, 1, 0)?;
         }
@@ -111,13 +116,19 @@ fn apply(connection: &Batch<'_>, id: i64, next: &Next, now: Timestamp) -> Result
             if let Some(lane) = lane_of(connection, id)?
                 && lane::is_overtaken(connection, &lane, id)?
             {
-                let delivery = end_job(connection, id, &Ending::Superseded, now)?;
+                let delivery = end_job(connection, id, &Ending::Superseded { by: None }, now)?;
                 return follow(connection, delivery, now);
             }
             release(*at, i64::from(!counted), i64::from(!counted))?;
         }
         Next::End(ending) => {
             let delivery = end_job(connection, id, ending, now)?;
+            if matches!(ending, Ending::Confirmed)
+                && let Some(open) = Open::load(connection, delivery)?
+                && is_of_phase(connection, id, Phase::Ask)?
+            {
+                overtake::overtake(connection, delivery, &open.plan, &open.event, now)?;
+            }
             follow(connection, delivery, now)?;
         }
     }
@@ -184,16 +195,16 @@ pub(super) fn close_if_ended(connection: &Batch<'_>, delivery: i64, now: Timesta
 }
 
 /// A delivery that has not ended.
-struct Open {
-    id: i64,
-    round: i64,
+pub(super) struct Open {
+    pub(super) id: i64,
+    pub(super) round: i64,
     received_at: Timestamp,
-    plan: Plan,
-    event: Event,
+    pub(super) plan: Plan,
+    pub(super) event: Event,
 }
 
 impl Open {
-    fn load(connection: &Connection, id: i64) -> Result<Option<Self>, StoreError> {
+    pub(super) fn load(connection: &Connection, id: i64) -> Result<Option<Self>, StoreError> {
         let query = "select round, received_at, plan, event from delivery where id = ?1 and state = 'open' and plan is not null";
         let row: Option<(i64, i64, String, String)> = connection
             .statement(query)?
@@ -299,6 +310,11 @@ fn verdict(connection: &Connection, delivery: i64, round: i64) -> Result<Option<
         .query_row(params![delivery, round], |row| row.get(0))
         .optional()?;
     Ok(word.map(|word| serde_json::from_value(word.into())).transpose()?)
+}
+
+fn is_of_phase(connection: &Connection, job: i64, phase: Phase) -> Result<bool, StoreError> {
+    let query = "select phase = +?2 from job where id = +?1";
+    Ok(connection.statement(query)?.query_row(params![job, phase.word()], |row| row.get(0))?)
 }
 
 fn lane_of(connection: &Connection, job: i64) -> Result<Option<String>, StoreError> {

@@ -11,6 +11,7 @@ mod intake;
 mod lanes;
 mod ledger;
 mod migration;
+mod overtaking;
 mod retention;
 mod rolls;
 mod rounds;
@@ -168,13 +169,14 @@ fn plan(scanners: &[&str], actions: &[&str]) -> Plan {
         error_is_unsafe: false,
         actions: names(actions),
         report: true,
+        latest_only: false,
         confirm_first: false,
         configuration: "tested".to_owned(),
     }
 }
 
 fn want(queue: &str, slots: u32) -> Want {
-    Want { queue: queue.to_owned(), slots, lease: LEASE }
+    Want { queue: queue.to_owned(), slots, lease: LEASE, waited: Duration::ZERO }
 }
 
 fn attempt(result: &str) -> Attempt {

@@ -10,7 +10,7 @@ use scanrelay::{Event, Timestamp};
 use super::batch::Batch;
 use super::insert::insert_job;
 use super::statement::Statements as _;
-use super::{Store, StoreError, settle};
+use super::{Store, StoreError, overtake, settle};
 use crate::daemon::job::plan::{Plan, first_jobs};
 
 /// One transaction should not hold up the intake.
@@ -45,6 +45,10 @@ pub(super) fn unfold(batch: &Batch<'_>, most: u32) -> Result<(), StoreError> {
         let jobs = first_jobs(plan, event);
         for job in &jobs {
             insert_job(batch, *id, 1, job, *received_at, *received_at)?;
+        }
+        if !plan.asks() {
+            let now = batch.memory().now().max(*received_at);
+            overtake::overtake(batch, *id, plan, event, now)?;
         }
         if jobs.is_empty() {
             let now = batch.memory().now().max(*received_at);

@@ -8,6 +8,7 @@ use tokio::time;
 use tracing::{error, info, warn};
 
 use super::STORE_PAUSE;
+use super::breaker::Went;
 use crate::daemon::clock::Clock;
 use crate::daemon::effects::{Effect, Effects, Intent, Need};
 use crate::daemon::job::{self, Ending, Job, Next, Outcome, Phase, Schedule};
@@ -27,6 +28,8 @@ pub(super) struct Work<E> {
     pub(super) schedule: Schedule,
     pub(super) in_hand: InHand,
     pub(super) wake: Wake,
+    /// Why it is not run but ended.
+    pub(super) stopped: Option<String>,
     /// Hears of the effect's end. What follows, the outcome's way to the disk, takes no slot: the next job can be claimed
     /// meanwhile, and both share a commit.
     pub(super) over: mpsc::UnboundedSender<Over>,
@@ -36,7 +39,7 @@ pub(super) struct Work<E> {
 pub(super) struct Over {
     pub(super) queue: String,
     pub(super) phase: Phase,
-    pub(super) unreachable: bool,
+    pub(super) went: Went,
     /// The registry wants to be asked nothing before.
     pub(super) left_alone: Option<Timestamp>,
 }
@@ -47,17 +50,18 @@ impl<E: Effects> Work<E> {
         let parent = self.spans.received(job.delivery, job.trace);
         job.trace = parent.map(|trace| trace.child(trace::span()));
         let started = time::Instant::now();
-        let overdrawn = job::overdrawn(&job, &self.schedule);
-        let ran = overdrawn.is_none();
-        let effect = match overdrawn {
+        let ended = job::overdrawn(&job, &self.schedule).or_else(|| self.stopped.clone());
+        let ran = ended.is_none();
+        let effect = match ended {
             Some(reason) => Outcome::Refused(reason).into(),
             None => self.effect(&job).await,
         };
         let took = started.elapsed();
         let Effect { outcome, log } = effect;
-        let (unreachable, left_alone) = match &outcome {
-            Outcome::Unreachable { retry_after, .. } => (true, retry_after.map(|wait| self.clock.now().after(wait))),
-            _ => (false, None),
+        let went = went(job.phase, &outcome);
+        let left_alone = match &outcome {
+            Outcome::Unreachable { retry_after, .. } => retry_after.map(|wait| self.clock.now().after(wait)),
+            _ => None,
         };
         let written = match &outcome {
             Outcome::Told(written) => written.clone(),
@@ -69,7 +73,7 @@ impl<E: Effects> Work<E> {
         let stored = self.store.settle(&job, next.clone(), attempt.clone(), self.clock.now());
         // The claim for the free slot comes after the outcome in the writer's queue, and finds what follows from it.
         // Nobody listens any more in a drain.
-        let _ = self.over.send(Over { queue: job.queue.clone(), phase: job.phase, unreachable, left_alone });
+        let _ = self.over.send(Over { queue: job.queue.clone(), phase: job.phase, went, left_alone });
         if self.settle(&job, &next, attempt, stored.await).await {
             self.metrics.settled(&job, &next, ran.then_some(took));
             self.tell_span(&job, parent, &next, took);
@@ -188,6 +192,17 @@ impl<E: Effects> Work<E> {
     }
 }
 
+/// What it says about the plugin or the registry.
+fn went(phase: Phase, outcome: &Outcome) -> Went {
+    match (phase, outcome) {
+        (Phase::Run, Outcome::Concluded { .. }) => Went::Well,
+        (Phase::Run, Outcome::Failed(reason)) => Went::Failed(reason.clone()),
+        (Phase::Run, _) => Went::Neither,
+        (_, Outcome::Unreachable { reason, .. }) => Went::Failed(reason.clone()),
+        _ => Went::Well,
+    }
+}
+
 fn in_words(next: &Next) -> String {
     match next {
         Next::Release => "stopped by the shutdown, due again".to_owned(),
@@ -198,7 +213,7 @@ fn in_words(next: &Next) -> String {
         Next::End(Ending::NotConfirmed { reason }) => format!("not confirmed: {reason}"),
         Next::End(Ending::Told) => "told".to_owned(),
         Next::End(Ending::Dead { reason }) => format!("dead: {reason}"),
-        Next::End(Ending::Superseded) => "superseded".to_owned(),
+        Next::End(Ending::Superseded { .. }) => "superseded".to_owned(),
         Next::End(Ending::Skipped { reason }) => format!("skipped: {reason}"),
     }
 }

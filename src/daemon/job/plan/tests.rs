@@ -31,6 +31,7 @@ impl Round {
             error_is_unsafe: false,
             actions: names(actions),
             report: true,
+            latest_only: false,
             confirm_first: false,
             configuration: String::new(),
         };
@@ -156,7 +157,13 @@ fn an_unsafe_vote_is_told_at_once() {
 
 #[test]
 fn nothing_but_its_own_word_is_safe() {
-    let endings = [died(), Ending::Skipped { reason: "x".into() }, Ending::Superseded, Ending::Confirmed, Ending::Told];
+    let endings = [
+        died(),
+        Ending::Skipped { reason: "x".into() },
+        Ending::Superseded { by: None },
+        Ending::Confirmed,
+        Ending::Told,
+    ];
     for ending in endings {
         let round = scan(&["a"], &[]).ends("run a", ending.clone());
         assert_eq!(round.verdict, Some(Verdict::Error), "{ending:?}");

@@ -1,0 +1,222 @@
+//! A plugin's cache: what it looks things up in, such as a database of signatures. It comes in generations, each a folder
+//! that does not change any more once it is the current one; a run that holds one sees all of it to its end.
+//!
+//! ```text
+//! cache/NAME/lock       held by whoever makes a generation: one at a time, also from the command line
+//! cache/NAME/12/        a generation; who uses it holds a shared lock on the folder, and nobody removes it
+//! cache/NAME/current    a link to the current one, replaced in one step
+//! ```
+
+mod shown;
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rustix::fs::{FlockOperation, flock, syncfs};
+use rustix::io::Errno;
+
+pub use shown::{CacheRow, Caches};
+
+/// A link that was read may lead to a generation that is gone a moment later.
+const LOOKS: u32 = 100;
+
+/// The cache of one plugin.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+/// A generation that nobody removes while this is there.
+#[derive(Debug)]
+pub struct Held {
+    path: PathBuf,
+    _folder: File,
+}
+
+/// A generation to be. When it is dropped and was not put in place, it is removed.
+#[derive(Debug)]
+pub struct Fresh {
+    cache: Cache,
+    path: PathBuf,
+    put: bool,
+    _lock: File,
+}
+
+/// Why no generation was begun.
+#[derive(Debug, thiserror::Error)]
+pub enum NotFresh {
+    #[error("it is being updated already")]
+    Busy,
+    #[error("{0}: {1}")]
+    Io(String, io::Error),
+}
+
+impl Held {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Cache {
+    /// Beneath the folder of all caches.
+    pub fn of(all: &Path, plugin: &str) -> Self {
+        Self { root: all.join(plugin) }
+    }
+
+    /// The current generation; `None`: there has never been one.
+    pub fn current(&self) -> io::Result<Option<Held>> {
+        for _ in 0..LOOKS {
+            let Some(path) = self.named()? else { return Ok(None) };
+            let folder = match File::open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened?,
+            };
+            flock(&folder, FlockOperation::LockShared)?;
+            // Whoever removes it does so under the lock: what has its name still is there to stay.
+            if path.exists() {
+                return Ok(Some(Held { path, _folder: folder }));
+            }
+        }
+        Err(io::Error::other("its link leads nowhere"))
+    }
+
+    /// The current generation, empty where there is none yet.
+    pub fn current_or_empty(&self) -> Result<Held, NotFresh> {
+        if let Some(held) = self.current().map_err(|error| self.failed(error))? {
+            return Ok(held);
+        }
+        let put = self.fresh().and_then(Fresh::put);
+        let found = self.current().map_err(|error| self.failed(error))?;
+        // Somebody else may have made it at the same time.
+        match (found, put) {
+            (Some(held), _) => Ok(held),
+            (None, Err(error)) => Err(error),
+            (None, Ok(())) => Err(self.failed(io::Error::other("it was removed at once"))),
+        }
+    }
+
+    /// When the current generation became so.
+    pub fn updated_at(&self) -> Option<SystemTime> {
+        fs::symlink_metadata(self.link()).ok()?.modified().ok()
+    }
+
+    /// Begins a generation: a copy of the current one, for the updaters that bring only what is new.
+    pub fn fresh(&self) -> Result<Fresh, NotFresh> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.root).map_err(|error| self.failed(error))?;
+        let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(self.root.join("lock"));
+        let lock = lock.map_err(|error| self.failed(error))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => return Err(NotFresh::Busy),
+            locked => locked.map_err(|error| self.failed(error.into()))?,
+        }
+        self.remove_others();
+        let current = self.current().map_err(|error| self.failed(error))?;
+        let last = self.generations().filter_map(|path| number(&path)).max().unwrap_or(0);
+        let path = self.root.join((last + 1).to_string());
+        // From here on it is removed when something goes wrong.
+        let fresh = Fresh { cache: self.clone(), path, put: false, _lock: lock };
+        DirBuilder::new().mode(0o700).create(&fresh.path).map_err(|error| self.failed(error))?;
+        if let Some(held) = current {
+            copy(held.path(), &fresh.path).map_err(|error| self.failed(error))?;
+        }
+        Ok(fresh)
+    }
+
+    fn link(&self) -> PathBuf {
+        self.root.join("current")
+    }
+
+    /// Where the link leads.
+    fn named(&self) -> io::Result<Option<PathBuf>> {
+        match fs::read_link(self.link()) {
+            Ok(name) => Ok(Some(self.root.join(name))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn generations(&self) -> impl Iterator<Item = PathBuf> {
+        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(|path| number(path).is_some())
+    }
+
+    /// Every generation that is not the current one and that nobody holds: former ones, and what a killed updater left.
+    fn remove_others(&self) {
+        let Ok(current) = self.named() else { return };
+        for path in self.generations().filter(|path| Some(path) != current.as_ref()) {
+            let Ok(folder) = File::open(&path) else { continue };
+            if flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok()
+                && let Err(error) = fs::remove_dir_all(&path)
+            {
+                tracing::warn!(folder = %path.display(), %error, "a former state of a cache was not removed");
+            }
+        }
+    }
+
+    fn failed(&self, error: io::Error) -> NotFresh {
+        NotFresh::Io(self.root.display().to_string(), error)
+    }
+}
+
+impl Fresh {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes it the current generation, once it is on disk.
+    pub fn put(mut self) -> Result<(), NotFresh> {
+        let linked = || {
+            syncfs(File::open(&self.path)?)?;
+            let new = self.cache.root.join(".current.new");
+            match fs::remove_file(&new) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            symlink(self.path.file_name().unwrap_or_default(), &new)?;
+            fs::rename(&new, self.cache.link())?;
+            File::open(&self.cache.root)?.sync_all()
+        };
+        linked().map_err(|error| self.cache.failed(error))?;
+        self.put = true;
+        self.cache.remove_others();
+        Ok(())
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        if !self.put
+            && let Err(error) = fs::remove_dir_all(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(folder = %self.path.display(), %error, "what an update left was not removed");
+        }
+    }
+}
+
+fn number(path: &Path) -> Option<u64> {
+    path.file_name()?.to_str()?.parse().ok()
+}
+
+/// Files, folders and links as they are. What is none of these is left out.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (kind, own) = (entry.file_type()?, to.join(entry.file_name()));
+        if kind.is_dir() {
+            DirBuilder::new().mode(0o700).create(&own)?;
+            copy(&entry.path(), &own)?;
+        } else if kind.is_symlink() {
+            symlink(fs::read_link(entry.path())?, &own)?;
+        } else if kind.is_file() {
+            fs::copy(entry.path(), &own)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
