@@ -113,7 +113,7 @@ const DAEMON: &[Room] = &[
     // HTTP and files: neither jobs nor events.
     room(
         "fetch",
-        &["address", "writeback"],
+        &["address", "digest", "writeback"],
         &[WEB, SQL, PROCESS, CHILD, "scanrelay::Event", "scanrelay::Registry", "scanrelay::Delivery"],
     ),
     room(

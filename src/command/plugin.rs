@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use scanrelay::plugin::{Conclusion, Finding, Invocation, PluginKind, printable};
+use scanrelay::plugin::{Conclusion, Finding, Image, Invocation, PluginKind, printable};
 use scanrelay::{Event, EventKind, Stage};
 use serde_json::Value;
 
@@ -101,14 +101,15 @@ async fn try_one(config: &Path, test: Test, folder: &Folder) -> Outcome {
         (test.plugin, catalog(config, test.plugin_path, folder)?)
     };
     let plugin = catalog.plugin(&name).map_err(|fault| Failure::Wrong(fault.to_string()))?;
-    let (event, checkpoint) = match &test.event {
+    let Given { event, image, checkpoint } = match &test.event {
         Some(file) => read_event(file)?,
-        None => (example(plugin.kind), None),
+        None => Given { event: example(plugin.kind), image: None, checkpoint: None },
     };
     let stop = super::serve::until_signalled()?;
     let trial = Trial {
         plugin,
         event,
+        image,
         checkpoint,
         files: test.file,
         cache: absolute(test.cache)?,
@@ -141,14 +142,22 @@ async fn bring_up_to_date(config: &Path, plugin: &str) -> Outcome {
     }
 }
 
+/// What the plugin is told beside the files.
+struct Given {
+    event: Event,
+    image: Option<Image>,
+    checkpoint: Option<Value>,
+}
+
 /// An event, or the document that a plugin is given.
-fn read_event(file: &Path) -> Result<(Event, Option<Value>), Failure> {
+fn read_event(file: &Path) -> Result<Given, Failure> {
     let wrong = |cause: String| Failure::Wrong(format!("--event {}: {cause}", file.display()));
     let bytes = fs::read(file).map_err(|error| wrong(error.to_string()))?;
     let whole = serde_json::from_slice::<Invocation>(&bytes);
-    whole.map(|whole| (whole.event, whole.checkpoint)).or_else(|_| {
+    let given = whole.map(|whole| Given { event: whole.event, image: whole.image, checkpoint: whole.checkpoint });
+    given.or_else(|_| {
         let event = serde_json::from_slice(&bytes).map_err(|error| wrong(format!("is no event: {error}")))?;
-        Ok((event, None))
+        Ok(Given { event, image: None, checkpoint: None })
     })
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use scanrelay::Event;
-use scanrelay::plugin::{Artifact, ArtifactFile, Conclusion, Invocation, Run as RunOf};
+use scanrelay::plugin::{Artifact, ArtifactFile, Conclusion, Image, Invocation, Run as RunOf};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -24,6 +24,7 @@ use super::runner::{self, End, Note, RunCache, Spec};
 pub struct Trial {
     pub plugin: Plugin,
     pub event: Event,
+    pub image: Option<Image>,
     pub checkpoint: Option<Value>,
     /// They become its artifact; none: it has none.
     pub files: Vec<PathBuf>,
@@ -61,7 +62,7 @@ pub struct Progress {
 impl Trial {
     /// Runs it once. An error: a file could not be read, or copied.
     pub async fn run(self, stop: CancellationToken) -> io::Result<Tried> {
-        let Self { plugin, event, checkpoint, files, cache, path, folder } = self;
+        let Self { plugin, event, image, checkpoint, files, cache, path, folder } = self;
         let prepared = folder.join("files");
         let artifact = if files.is_empty() {
             None
@@ -84,6 +85,7 @@ impl Trial {
         let run = RunOf::new(id, 1, Clock::system().now().after(plugin.timeout));
         let mut invocation = Invocation::new(run, &plugin.name, event);
         invocation.artifact.clone_from(&artifact);
+        invocation.image = image;
         invocation.checkpoint = checkpoint;
         invocation.settings.clone_from(&plugin.settings);
         let limits = Config::default().limits;
