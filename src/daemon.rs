@@ -24,6 +24,7 @@ mod retention;
 mod route;
 mod runner;
 mod running;
+mod sandbox;
 mod server;
 mod service;
 #[cfg(test)]
@@ -62,7 +63,8 @@ pub use listeners::{Handed, Listeners, bound};
 pub use prove::prove;
 pub use rejections::RejectionRow;
 pub use route::explain;
-pub use runner::harden;
+pub use runner::{LAUNCH, harden, launch};
+pub use sandbox::Enforced;
 pub use service::Manager;
 pub use start::start;
 pub use store::{
@@ -71,6 +73,7 @@ pub use store::{
 };
 pub use trial::{Trial, Tried};
 pub use updates::update_cache;
+pub use verdict::Sandboxed;
 pub use verdict::{Demand, Standings, Vote, Waiver};
 
 use reload::{Read, Reload};

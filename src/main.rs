@@ -16,6 +16,11 @@ use command::{Arguments, Command, Failure, Outcome};
 use daemon::Handed;
 
 fn main() -> ExitCode {
+    // A plugin's process on its way to the plugin: nothing of what follows is for it.
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == daemon::LAUNCH) {
+        return daemon::launch(words);
+    }
     let arguments = Arguments::parse();
     match start(arguments) {
         Ok(()) => ExitCode::SUCCESS,

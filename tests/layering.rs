@@ -129,9 +129,11 @@ const DAEMON: &[Room] = &[
         &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"],
     ),
     // One plugin once, without a registry.
-    room("trial", &["clock", "config", "effects", "runner"], &[HTTP, WEB, SQL, PROCESS, CHILD]),
+    room("trial", &["clock", "config", "effects", "runner", "verdict"], &[HTTP, WEB, SQL, PROCESS, CHILD]),
     room("config", &["address", "clock", "verdict"], &["tokio", HTTP, WEB, SQL, CHILD]),
     room("route", &["config", "job"], PURE),
+    // Tries what the cell of a plugin can be made of.
+    room("sandbox", &["config", "effects", "runner"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("tls", &[], PURE),
     // Stores and wakes, and never runs anything.
     room("rejections", &[], &["tokio", HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
@@ -238,6 +240,7 @@ const DAEMON: &[Room] = &[
             "config",
             "current",
             "descriptors",
+            "effects",
             "listeners",
             "metrics",
             "rejections",

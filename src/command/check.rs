@@ -10,7 +10,7 @@ use serde_json::json;
 use super::output::{json, line};
 use super::verify::registry;
 use super::{Failure, Outcome, configuration};
-use crate::daemon::{Clock, Config, SAMPLE, explain};
+use crate::daemon::{Clock, Config, Enforced, SAMPLE, explain};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -32,13 +32,21 @@ pub fn run(file: &Path, arguments: &Arguments) -> Outcome {
     if arguments.print_default {
         return line(SAMPLE.trim_end());
     }
-    let config = configuration(file)?;
+    let enforced = Enforced::tried();
+    let config = enforced.meets(configuration(file)?).map_err(Failure::Wrong)?;
     if let Some(event) = &arguments.event {
         let name = registry(&config, arguments.registry.as_deref())?;
         let event = read(&config, name, event)?;
         return if arguments.json { tell_machine(&config, &event) } else { tell(&config, &event) };
     }
-    if arguments.json { json(&config.summary()) } else { line(&config.explain()) }
+    let sandbox = format!("{}, {}", config.sandbox.word(), enforced.in_words());
+    if arguments.json {
+        let mut summary = config.summary();
+        summary["sandbox"] = sandbox.into();
+        return json(&summary);
+    }
+    line(&format!("sandbox   {sandbox}"))?;
+    line(&config.explain())
 }
 
 /// Through the receiver, as if the registry had signed it: what it would refuse is refused here.

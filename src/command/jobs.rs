@@ -9,7 +9,7 @@ use super::acts::Dead;
 use super::admin_client::Access;
 use super::output::{ago, cell, json, line, print, state, table};
 use super::{Failure, Outcome};
-use crate::daemon::{AttemptRow, Clock, Filter, JobRow};
+use crate::daemon::{AttemptRow, Clock, Filter, JobRow, Sandboxed};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -193,6 +193,10 @@ fn print_one(row: &JobRow, attempts: &[AttemptRow]) -> Outcome {
     ];
     if row.state == "due" {
         facts.push(("due in", format!("{} s", row.due_at.since(now).as_secs())));
+    }
+    if let Some(sandboxed) = row.outcome.as_ref().and_then(|outcome| outcome.get("sandboxed")) {
+        let sandboxed = serde_json::from_value::<Sandboxed>(sandboxed.clone());
+        facts.extend(sandboxed.ok().map(|sandboxed| ("sandboxed", sandboxed.to_string())));
     }
     for (name, value) in [("tells", &row.tell), ("checkpoint", &row.checkpoint), ("outcome", &row.outcome)] {
         facts.extend(value.as_ref().map(|value| (name, value.to_string())));

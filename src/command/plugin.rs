@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::output::{cell, json, line, print, table};
 use super::{DEFAULT_CONFIG, Failure, Outcome, environment};
-use crate::daemon::{self, Catalog, Config, Found, Trial, Tried};
+use crate::daemon::{self, Catalog, Config, Enforced, Found, Trial, Tried};
 use crate::packaged;
 
 #[derive(Debug, Subcommand)]
@@ -115,6 +115,7 @@ async fn try_one(config: &Path, test: Test, folder: &Folder) -> Outcome {
         cache: absolute(test.cache)?,
         path: catalog.path(),
         folder: folder.0.clone(),
+        kernel: Enforced::tried().kernel(),
     };
     let tried = trial.run(stop).await.map_err(|error| Failure::Wrong(format!("--file {error}")))?;
     if test.json {
@@ -136,7 +137,7 @@ fn absolute(path: Option<PathBuf>) -> io::Result<Option<PathBuf>> {
 async fn bring_up_to_date(config: &Path, plugin: &str) -> Outcome {
     let config = Config::load(config, environment()).map_err(|error| Failure::Wrong(error.to_string()))?;
     let stop = super::serve::until_signalled()?;
-    match daemon::update_cache(&config, plugin, stop).await {
+    match daemon::update_cache(&config, plugin, Enforced::tried().kernel(), stop).await {
         Ok(()) => line(&format!("the cache of {plugin} is up to date")),
         Err(reason) => Err(Failure::Failed(format!("the cache of {plugin} stays as it was: {}", printable(&reason)))),
     }
@@ -198,6 +199,7 @@ fn print_list(found: &[Found]) -> Outcome {
 fn print_tried(tried: &Tried) -> Outcome {
     let told = |word: &str, text: &str| line(&format!("{word:<11} {}", printable(text)));
     told("plugin", &format!("{} ({})", tried.plugin, tried.kind))?;
+    told("sandboxed", &tried.sandboxed.to_string())?;
     for file in tried.artifact.iter().flat_map(|artifact| &artifact.files) {
         told("file", &format!("{} as {}, {} bytes, sha256 {}", file.name, file.path, file.size, file.sha256))?;
     }

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::output::line;
 use super::{DevRegistry, Failure, Outcome};
-use crate::daemon::{self, Handed, Listeners, Manager, bound};
+use crate::daemon::{self, Enforced, Handed, Listeners, Manager, bound};
 use crate::emulator;
 
 /// The sockets that systemd hands over, taken before there is any other thread.
@@ -21,7 +21,8 @@ pub async fn run(config: &Path, handed: Handed) -> Outcome {
     // Caught from here on: by default it would end the daemon.
     let hangups = signal(SignalKind::hangup())?;
     let file = config.to_owned();
-    let config = super::configuration(config)?;
+    let enforced = Enforced::tried();
+    let config = enforced.meets(super::configuration(config)?).map_err(Failure::Wrong)?;
     for warning in &config.warnings {
         warn!("{warning}");
     }
@@ -31,10 +32,10 @@ pub async fn run(config: &Path, handed: Handed) -> Outcome {
     handed.check(&config).map_err(Failure::Wrong)?;
     let listeners = Listeners::take(handed, &config).map_err(Failure::Failed)?;
     let (intake, admin) = (listeners.intake_address()?, listeners.admin_address()?);
-    let daemon = daemon::start(config, listeners).await?;
+    let daemon = daemon::start(config, listeners, enforced.kernel()).await?;
     line(&format!("ready intake={intake} admin={admin}"))?;
     let daemon = daemon.under(Manager::of(&super::environment())).await;
-    let daemon = daemon.reloading(hangups, move || super::read(&file));
+    let daemon = daemon.reloading(hangups, move || enforced.meets(super::read(&file)?));
     Ok(daemon.run(shutdown).await?)
 }
 

@@ -2,6 +2,7 @@
 //! ([`Config`]); nothing later checks a setting again.
 
 mod catalog;
+mod cell;
 mod demand;
 mod error;
 mod explain;
@@ -27,6 +28,7 @@ use scanrelay::{Scheme, Timestamp};
 use sha2::{Digest, Sha256};
 
 pub use catalog::{Catalog, Found};
+pub use cell::{Cell, Sandbox};
 pub use error::ConfigError;
 pub use fetch::Fetch;
 pub use images::ImageRegistry;
@@ -49,6 +51,8 @@ pub struct Config {
     pub server: Server,
     pub admin: Admin,
     pub store: StoreAt,
+    /// What holds for plugins that say nothing of their own.
+    pub sandbox: Sandbox,
     pub limits: Limits,
     pub retention: Retention,
     pub fetch: Fetch,
@@ -123,6 +127,7 @@ impl Config {
         let server = limits::server(raw.server, source, &mut warnings)?;
         let admin = limits::admin(raw.admin, source, &mut warnings)?;
         let store = limits::store(raw.store, source)?;
+        let sandbox = cell::sandbox(raw.sandbox.as_deref(), "sandbox", Sandbox::default())?;
         let retention = limits::retention(&raw.retention)?;
         let limits = limits::limits(&raw.limits)?;
         let fetch = fetch::fetch(&raw.fetch, source)?;
@@ -130,12 +135,13 @@ impl Config {
         let registries = registries::registries(raw.registries, limits.pending_per_registry, source, &mut warnings)?;
         let folders = plugins::folders(raw.plugin_path, source);
         let named: Vec<String> = raw.routes.iter().flat_map(raw::RawRoute::plugins).cloned().collect();
-        let plugins = plugins::plugins(raw.plugins, &named, &folders, &path, source)?;
+        let plugins = plugins::plugins(raw.plugins, &named, &folders, sandbox, &path, source)?;
         let routes = routes::routes(raw.routes, &registries, &plugins)?;
         let config = Self {
             server,
             admin,
             store,
+            sandbox,
             limits,
             retention,
             fetch,

@@ -11,7 +11,7 @@ use url::{Host, Url};
 use super::clock::Clock;
 use super::config::{Config, Peer};
 use super::effects::live::Live;
-use super::effects::{Managed, Seen};
+use super::effects::{Kernel, Managed, Seen};
 
 /// How the development registry calls itself.
 const DEVELOPMENT: &str = "scanrelay-development-registry";
@@ -58,13 +58,13 @@ pub fn wanted(config: &Config, peer: &Peer) -> Result<Wanted, String> {
 /// Does something with a registry's webhook.
 pub async fn webhook(config: &Config, registry: &str, act: Act) -> Result<Did, String> {
     let peer = config.registries.get(registry).ok_or_else(|| format!("there is no registry {registry}"))?;
-    let live = Live::new(config, Clock::system()).map_err(|error| error.to_string())?;
+    let live = Live::new(config, Clock::system(), Kernel::default()).map_err(|error| error.to_string())?;
     live.webhook(registry, &wanted(config, peer)?, act).await.did
 }
 
 /// Looks at every registry, or at that one.
 pub async fn doctor(config: &Config, only: Option<&str>) -> Result<Vec<Finding>, String> {
-    let live = Live::new(config, Clock::system()).map_err(|error| error.to_string())?;
+    let live = Live::new(config, Clock::system(), Kernel::default()).map_err(|error| error.to_string())?;
     let mut findings = Vec::new();
     for peer in config.registries.values().filter(|peer| only.is_none_or(|name| peer.name == name)) {
         let lines = examine(config, peer, &live).await;

@@ -2,6 +2,7 @@
 //! simulation has the other.
 
 mod artifact;
+pub mod cell;
 mod demand;
 mod image;
 pub mod live;
@@ -16,6 +17,8 @@ use scanrelay::event::Fact;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+
+pub use super::runner::Kernel;
 
 use super::digest::Digest;
 use super::job::{Job, Outcome};

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::clock::Clock;
 use super::config::{Config, Peer};
-use super::effects::live::Live;
+use super::effects::{Kernel, live::Live};
 use super::store::{Brought, Moment};
 
 /// One promotion or scan request.
@@ -29,7 +29,7 @@ pub struct ProofRow {
 /// Of each registry that can be asked how things stand, or of the one of that name. A registry that cannot be asked is an
 /// error: its gaps would not be seen.
 pub async fn prove(config: &Config, since: Timestamp, only: Option<&str>) -> Result<Vec<ProofRow>, String> {
-    let effects = Live::new(config, Clock::system()).map_err(|error| error.to_string())?;
+    let effects = Live::new(config, Clock::system(), Kernel::default()).map_err(|error| error.to_string())?;
     let asked = config.registries.values().filter(|peer| only.is_none_or(|name| peer.name == name));
     let asked: Vec<&Peer> = asked.filter(|peer| peer.url.is_some() && peer.registry.can_be_surveyed()).collect();
     if asked.is_empty() {

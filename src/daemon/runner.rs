@@ -3,9 +3,10 @@
 //! A plugin that fails, hangs, floods or leaves processes behind is a value, [`Run`], never an `Err`. Whatever happens,
 //! also when the future of [`run`] is dropped, no process, zombie, descriptor or folder stays behind.
 //!
-//! The way of a run: [`Workdir`] is made, [`Group`] is started, [`attend`](watch::attend) waits while [`Listener`] reads,
-//! [`family`] ends whoever is left, and [`conclude`](conclude::conclude) says what it came to.
+//! The way of a run: [`Workdir`] is made, [`Group`] is started inside of its [`cell`], [`attend`](watch::attend) waits while
+//! [`Listener`] reads, [`family`] ends whoever is left, and [`conclude`](conclude::conclude) says what it came to.
 
+mod cell;
 mod checkpoint;
 mod conclude;
 mod family;
@@ -32,6 +33,7 @@ use scanrelay::plugin::Conclusion;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+pub use cell::{Bounds, Cell, Kernel, LAUNCH, User, launch, probe};
 pub use leftovers::end_leftovers;
 pub use spec::{Output, RunCache, Spec, Word};
 
@@ -85,7 +87,7 @@ pub async fn run(spec: Spec, cancel: CancellationToken, notes: mpsc::Sender<Note
         return Run::without_output(End::Cancelled);
     }
     // Declared before the group: locals are dropped in reverse order, and the folder goes after those who write to it.
-    let Started { workdir, document, leader } = match start(&spec).await {
+    let Started { workdir, document, leader, marker } = match start(&spec).await {
         Ok(started) => started,
         Err(reason) => return Run::without_output(End::NotStarted(reason)),
     };
@@ -93,7 +95,7 @@ pub async fn run(spec: Spec, cancel: CancellationToken, notes: mpsc::Sender<Note
         Ok(attended) => attended,
         Err(error) => return Run::without_output(End::NotStarted(spec.why_not_started(&error))),
     };
-    let record = Record::new(&spec, Mask::new(&spec.secrets), notes);
+    let record = Record::new(&spec, marker, Mask::new(&spec.secrets), notes);
     let mut listener = Listener::new(pipes.stdout, pipes.stderr, record);
     let cut = watch::attend(&group, pipes.stdin, &document, &mut listener, &workdir, &spec, &cancel).await;
     watch::bury(&group, &mut listener, &workdir, cut).await;
@@ -105,8 +107,12 @@ pub async fn run(spec: Spec, cancel: CancellationToken, notes: mpsc::Sender<Note
         Output::Report(report, _) => result_file::report(&mut record, &workdir, report, spec.fail_on),
         Output::ExitCodes(_) => {}
     }
+    let refusal = record.not_started();
     let (said, log, dropped) = record.end();
     workdir.remove().await;
+    if let Some(refusal) = refusal {
+        return Run { end: End::NotStarted(spec.why_refused(&refusal)), log, dropped };
+    }
     Run { end: conclude(exit, said, &spec.output), log, dropped }
 }
 
@@ -115,6 +121,7 @@ struct Started {
     leader: Leader,
     document: Vec<u8>,
     workdir: Workdir,
+    marker: String,
 }
 
 /// Makes the working directory and starts the program, away from the runtime's threads: the body may be large, the disk
@@ -129,9 +136,10 @@ async fn start(spec: &Spec) -> Result<Started, String> {
         if let Some(folder) = &spec.artifact {
             workdir.adopt(folder)?;
         }
-        let leader =
-            Leader::start(&mut spec.command(&workdir), &run.id).map_err(|error| spec.why_not_started(&error))?;
-        Ok(Started { leader, document, workdir })
+        let marker = cell::marker();
+        let mut command = spec.command(&workdir, &marker)?;
+        let leader = Leader::start(&mut command, &run.id).map_err(|error| spec.why_not_started(&error))?;
+        Ok(Started { leader, document, workdir, marker })
     });
     started.await.unwrap_or_else(|error| Err(format!("the plugin was not started: {error}")))
 }
@@ -151,4 +159,4 @@ pub fn harden() -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

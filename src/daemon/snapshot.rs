@@ -9,7 +9,7 @@ use scanrelay::{Event, Receiver};
 use super::cache::Cache;
 use super::clock::Clock;
 use super::config::{Config, Peer};
-use super::effects::{LONGEST_TELL, live::Live};
+use super::effects::{Kernel, LONGEST_TELL, live::Live};
 use super::job::{Schedule, plugin_queue, registry_queue};
 use super::metrics::Metrics;
 use super::rejections::Rejections;
@@ -27,6 +27,8 @@ pub struct Lasting {
     pub clock: Clock,
     pub rejections: Rejections,
     pub metrics: Metrics,
+    /// What of the plugins' cells is enforced.
+    pub kernel: Kernel,
 }
 
 /// What is in force.
@@ -63,7 +65,7 @@ impl Snapshot {
         let routed = Arc::clone(&config);
         let route: Arc<RouteOf> = Arc::new(move |event: &Event| route::plan(&routed, event));
         let work = worker::Terms {
-            effects: Arc::new(Live::new(&config, lasting.clock)?),
+            effects: Arc::new(Live::new(&config, lasting.clock, lasting.kernel)?),
             schedule: schedule(&config),
             limits: slots(&config, gone.clone()),
             shutdown_grace: config.limits.shutdown_grace,

@@ -20,6 +20,7 @@ use super::catch_up::CatchUp;
 use super::clock::Clock;
 use super::config::Config;
 use super::current::Current;
+use super::effects::Kernel;
 use super::listeners::Listeners;
 use super::metrics::Metrics;
 use super::rejections::Rejections;
@@ -36,14 +37,16 @@ use super::worker::Worker;
 use super::{Daemon, descriptors, runner};
 
 /// Opens the store, ends what a killed predecessor left, and starts worker and servers.
-pub async fn start(config: Config, listeners: Listeners) -> Result<Daemon> {
+///
+/// `kernel`: what of the plugins' cells it was seen to enforce.
+pub async fn start(config: Config, listeners: Listeners, kernel: Kernel) -> Result<Daemon> {
     make_folders(&config)?;
     let store = Store::open(&config.store.path, config.limits.queue as usize).await?;
     let clock = going_on(&store).await?;
     end_leftovers(&config, &store).await?;
     let metrics = Metrics::new(store.counts(), clock.wall());
     know(&metrics, &config, &store).await?;
-    let lasting = Lasting { clock, rejections: Rejections::new(clock.wall()), metrics: metrics.clone() };
+    let lasting = Lasting { clock, rejections: Rejections::new(clock.wall()), metrics: metrics.clone(), kernel };
     let snapshot = Snapshot::new(config, &lasting)?;
     let (config, keep) = (Arc::clone(&snapshot.config), snapshot.keep);
     let current = Current::new(snapshot);

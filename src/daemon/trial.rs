@@ -16,8 +16,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::config::{Config, Plugin};
+use super::effects::Kernel;
+use super::effects::cell::{built, sandboxed};
 use super::effects::live::output;
 use super::runner::{self, End, Note, RunCache, Spec};
+use super::verdict::Sandboxed;
 
 /// What is tried.
 #[derive(Debug)]
@@ -34,6 +37,8 @@ pub struct Trial {
     pub path: String,
     /// A private folder for everything that is written.
     pub folder: PathBuf,
+    /// What of the plugin's cell is enforced.
+    pub kernel: Kernel,
 }
 
 /// What came of it.
@@ -49,6 +54,8 @@ pub struct Tried {
     pub conclusion: Option<Conclusion>,
     /// Why it did not.
     pub failure: Option<String>,
+    /// How far it was confined.
+    pub sandboxed: Sandboxed,
     pub log: String,
 }
 
@@ -62,7 +69,8 @@ pub struct Progress {
 impl Trial {
     /// Runs it once. An error: a file could not be read, or copied.
     pub async fn run(self, stop: CancellationToken) -> io::Result<Tried> {
-        let Self { plugin, event, image, checkpoint, files, cache, path, folder } = self;
+        let Self { plugin, event, image, checkpoint, files, cache, path, folder, kernel } = self;
+        let confined = sandboxed(&plugin.cell, kernel);
         let prepared = folder.join("files");
         let artifact = if files.is_empty() {
             None
@@ -94,6 +102,7 @@ impl Trial {
             kind: plugin.kind,
             program: plugin.program,
             args: plugin.args,
+            cell: built(&plugin.cell, kernel),
             output: output(&plugin.output),
             fail_on: plugin.fail_on,
             timeout: plugin.timeout,
@@ -141,6 +150,7 @@ impl Trial {
             checkpoints,
             conclusion,
             failure,
+            sandboxed: confined,
             log: String::from_utf8_lossy(&run.log).into_owned(),
         })
     }

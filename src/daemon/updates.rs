@@ -15,7 +15,7 @@ use super::cache::{Cache, CacheRow, Caches};
 use super::clock::Clock;
 use super::config::Config;
 use super::current::View;
-use super::effects::live::Live;
+use super::effects::{Kernel, live::Live};
 use super::metrics::Metrics;
 
 /// What a reload brought is seen within this time.
@@ -142,9 +142,14 @@ impl Updates {
 }
 
 /// Brings one plugin's cache up to date now, beside the daemon or without one.
-pub async fn update_cache(config: &Config, plugin: &str, stop: CancellationToken) -> Result<(), String> {
+pub async fn update_cache(
+    config: &Config,
+    plugin: &str,
+    kernel: Kernel,
+    stop: CancellationToken,
+) -> Result<(), String> {
     let clock = Clock::system();
-    let live = Live::new(config, clock).map_err(|error| error.to_string())?;
+    let live = Live::new(config, clock, kernel).map_err(|error| error.to_string())?;
     let run = format!("byhand-{}-update-{plugin}-{}", std::process::id(), clock.now().as_millis());
     live.update(plugin, run, stop).await
 }

@@ -2,6 +2,7 @@
 
 mod demand;
 mod evidence;
+mod sandboxed;
 mod waiver;
 
 use scanrelay::plugin::Verdict;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use demand::{Demand, Standing, Standings};
 pub use evidence::{Evidence, about};
+pub use sandboxed::Sandboxed;
 pub use waiver::{NewWaiver, Waived, Waiver, waived};
 
 /// How votes become a verdict.

@@ -22,7 +22,7 @@ impl Gate {
         let folder = site.path("").display().to_string();
         let plugin = |name: &str, kind: &str| {
             format!(
-                "[plugins.{name}]\nkind = \"{kind}\"\ncommand = [\"{folder}{name}\"]\nenv = {{ SITE = \"{folder}\" }}\n"
+                "[plugins.{name}]\nkind = \"{kind}\"\ncommand = [\"{folder}{name}\"]\nwrite = [\"{folder}\"]\nenv = {{ SITE = \"{folder}\" }}\n"
             )
         };
         let configuration = format!(

@@ -192,11 +192,13 @@ kind = "scanner"
 command = ["{site}/scan"]
 {plugin_keys}
 timeout = "1m"
+write = ["{site}"]
 env = {{ SITE = "{site}" }}
 [plugins.act]
 kind = "action"
 command = ["{site}/act"]
 timeout = "1m"
+write = ["{site}"]
 env = {{ SITE = "{site}" }}
 {more}{routes}"#,
             limits = self.limits,

@@ -172,7 +172,7 @@ async fn what_runs_goes_on_and_what_comes_takes_the_new() {
     let better = site
         .configuration()
         .replace("scanners = [\"scan\"]", "scanners = [\"better\"]")
-        .replace("[plugins.act]", &format!("[plugins.better]\nkind = \"scanner\"\ncommand = [\"{0}/better\"]\nenv = {{ SITE = \"{0}\" }}\n[plugins.act]", site.path("").display()));
+        .replace("[plugins.act]", &format!("[plugins.better]\nkind = \"scanner\"\ncommand = [\"{0}/better\"]\nwrite = [\"{0}\"]\nenv = {{ SITE = \"{0}\" }}\n[plugins.act]", site.path("").display()));
     // One run at a time, and one runs: the new limit is what lets the second begin.
     let wider = better.replace("concurrency = 1", "concurrency = 2");
     daemon.reload(&site, &wider).await.unwrap();

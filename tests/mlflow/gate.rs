@@ -48,6 +48,7 @@ artifact = true
 [plugins.act]
 kind = "action"
 command = ["{folder}act"]
+write = ["{folder}"]
 env = {{ SITE = "{folder}" }}
 [[routes]]
 on = "scan_request"

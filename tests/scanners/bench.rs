@@ -91,6 +91,7 @@ use = "clamav"
 settings = {{ database = "{database}", max_age_days = 0 }}
 [plugins.clamdscan]
 use = "clamav"
+local_sockets = true
 settings = {{ socket = "{socket}", max_age_days = 0 }}
 [plugins.yara]
 settings = {{ rules = "{root}/tests/scanners/rules" }}

@@ -26,8 +26,9 @@ fn recording(name: &str) -> String {
 
 fn configure(bench: &Bench, trivy: &Path, settings: &str) {
     let settings = format!("cache = \"{}\", {settings}", bench.file("cache").display());
-    let path = path_with(trivy);
-    bench.configure("trivy", &format!("[plugins.trivy]\nenv = {{ PATH = \"{path}\" }}\nsettings = {{ {settings} }}\n"));
+    // A recording is read where it lies, and an image is pulled.
+    let (path, reads) = (path_with(trivy), bench.file("recorded.json").parent().unwrap().display().to_string());
+    bench.configure("trivy", &format!("[plugins.trivy]\nread = [\"{reads}\"]\nnetwork = true\nenv = {{ PATH = \"{path}\" }}\nsettings = {{ {settings} }}\n"));
 }
 
 /// Of what the recordings are: a Dockerfile, a pickle, a list of packages, and a text with a key.

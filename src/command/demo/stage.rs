@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 use crate::command::{Failure, configuration};
-use crate::daemon::{self, Listeners};
+use crate::daemon::{self, Enforced, Listeners};
 use crate::{emulator, packaged};
 
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -48,7 +48,7 @@ impl Stage {
         let loaded = configuration(&config)?;
         let listeners = Listeners::bind(&loaded).map_err(Failure::Failed)?;
         let intake = format!("http://{}", listeners.intake_address()?);
-        let daemon = daemon::start(loaded, listeners).await?;
+        let daemon = daemon::start(loaded, listeners, Enforced::tried().kernel()).await?;
         let worked = tokio::spawn(daemon.run(stop.clone()));
         let client = Client::new(&registry)?;
         Ok(Self { folder, registry, intake, config, client, stop, tasks: vec![worked, emulated] })

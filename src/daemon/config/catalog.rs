@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::cell::{self, Sandbox};
 use super::error::{ConfigError, Fault};
 use super::raw::{Raw, RawPlugin, RawRoute};
 use super::{Plugin, Source, plugins, read};
@@ -16,6 +17,7 @@ pub struct Catalog {
     packaged: Option<PathBuf>,
     configured: BTreeMap<String, RawPlugin>,
     routes: Vec<RawRoute>,
+    sandbox: Sandbox,
     source: Source,
 }
 
@@ -39,14 +41,16 @@ impl Catalog {
         read(file, environment, |raw: Raw, source| {
             let source = source.clone();
             let folders = plugins::folders(raw.plugin_path, &source);
-            Ok(Self { folders, packaged: None, configured: raw.plugins, routes: raw.routes, source })
+            let sandbox = cell::sandbox(raw.sandbox.as_deref(), "sandbox", Sandbox::default())?;
+            Ok(Self { folders, packaged: None, configured: raw.plugins, routes: raw.routes, sandbox, source })
         })
     }
 
     /// Of folders alone.
     pub fn of_folders(folders: Vec<PathBuf>, environment: BTreeMap<String, String>) -> Self {
         let source = Source { environment, ..Source::bare(PathBuf::from("/")) };
-        Self { folders, packaged: None, configured: BTreeMap::new(), routes: Vec::new(), source }
+        let sandbox = Sandbox::default();
+        Self { folders, packaged: None, configured: BTreeMap::new(), routes: Vec::new(), sandbox, source }
     }
 
     /// Looks in that folder too, after all others.
@@ -116,6 +120,6 @@ impl Catalog {
     fn plugin_of(&self, name: &str, raw: RawPlugin, folder: Option<&Path>) -> Result<Plugin, Fault> {
         // Who tries a plugin hands it the files: nothing has to be fetched, and nothing was said of them.
         let raw = RawPlugin { artifact: None, image: None, require_verdict: None, ..raw };
-        plugins::plugin(name, raw, folder, &self.path(), &format!("plugins.{name}"), &self.source)
+        plugins::plugin(name, raw, folder, self.sandbox, &self.path(), &format!("plugins.{name}"), &self.source)
     }
 }

@@ -46,12 +46,13 @@ impl Config {
             };
             let _ = writeln!(
                 text,
-                "plugin    {}: {}, {} ({output}, up to {} s, {} at a time)",
+                "plugin    {}: {}, {} ({output}, up to {} s, {} at a time, {})",
                 plugin.name,
                 plugin.kind,
                 plugin.program.display(),
                 plugin.timeout.as_secs(),
                 plugin.concurrency,
+                plugin.cell.in_words(),
             );
         }
         for route in &self.routes {
@@ -79,7 +80,7 @@ impl Config {
         let plugins = self.plugins.values().map(|plugin| {
             json!({
                 "name": plugin.name, "kind": plugin.kind, "program": plugin.program, "args": plugin.args,
-                "timeout_seconds": plugin.timeout.as_secs(), "concurrency": plugin.concurrency,
+                "timeout_seconds": plugin.timeout.as_secs(), "concurrency": plugin.concurrency, "cell": plugin.cell.in_words(),
             })
         });
         let routes = self.routes.iter().map(|route| {

@@ -219,7 +219,7 @@ pub(super) fn size(key: &str, raw: Option<Size>, default: u64, least: u64, most:
 }
 
 /// A size of what is on disk, which memory need not hold.
-fn bytes(key: &str, raw: Option<Size>, default: u64, least: u64, most: u64) -> Result<u64, Fault> {
+pub(super) fn bytes(key: &str, raw: Option<Size>, default: u64, least: u64, most: u64) -> Result<u64, Fault> {
     match raw.map_or(default, |size| size.0) {
         bytes if (least..=most).contains(&bytes) => Ok(bytes),
         bytes => Err(Fault::at(key, format!("{bytes} bytes are out of bounds: {least} to {most}"))),

@@ -8,9 +8,10 @@ use scanrelay::Secret;
 use scanrelay::plugin::{PluginKind, Severity};
 use serde_json::{Map, Value};
 
+use super::cell::{self, Cell, Sandbox};
 use super::error::{Fault, nearest};
 use super::output::{Output, Said};
-use super::raw::{RawPlugin, RawRoute};
+use super::raw::{RawBounds, RawPlugin, RawRoute};
 use super::units::Span;
 use super::{Source, demand, files, limits, one_line, secrets, unknown_or_wrong};
 use crate::daemon::verdict::Demand;
@@ -42,6 +43,8 @@ pub struct Plugin {
     pub cache: bool,
     /// What brings that up to date.
     pub update: Option<Update>,
+    /// What it is confined to.
+    pub cell: Cell,
 }
 
 /// What brings a plugin's cache up to date.
@@ -80,6 +83,7 @@ pub(super) fn plugins(
     mut configured: BTreeMap<String, RawPlugin>,
     named: &[String],
     folders: &[PathBuf],
+    sandbox: Sandbox,
     path: &str,
     source: &Source,
 ) -> Result<BTreeMap<String, Plugin>, Fault> {
@@ -92,7 +96,7 @@ pub(super) fn plugins(
         let key = format!("plugins.{name}");
         check_name(name, &key)?;
         let (raw, folder) = said(name, configured.remove(name), &defined, folders)?;
-        plugins.insert(name.clone(), plugin(name, raw, folder.as_deref(), path, &key, source)?);
+        plugins.insert(name.clone(), plugin(name, raw, folder.as_deref(), sandbox, path, &key, source)?);
     }
     demand::check(&plugins)?;
     Ok(plugins)
@@ -144,8 +148,10 @@ fn manifest(name: &str, folders: &[PathBuf]) -> Result<Option<(RawPlugin, PathBu
         let raw: RawPlugin = serde_path_to_error::deserialize(table).map_err(|error| {
             fault(format!("{}: {}", error.path(), unknown_or_wrong(&one_line(&error.inner().to_string()))))
         })?;
-        if raw.instance_of.is_some() {
-            return Err(fault("use: it stands in the configuration, not in a manifest".to_owned()));
+        let ours =
+            [("use", raw.instance_of.is_some()), ("sandbox", raw.sandbox.is_some()), ("run_as", raw.run_as.is_some())];
+        if let Some((key, _)) = ours.iter().find(|(_, given)| *given) {
+            return Err(fault(format!("{key}: it stands in the configuration, not in a manifest")));
         }
         return Ok(Some((raw, folder)));
     }
@@ -175,6 +181,20 @@ fn merged(manifest: RawPlugin, over: RawPlugin) -> RawPlugin {
         cache: over.cache.or(manifest.cache),
         update: over.update.or(manifest.update),
         update_every: over.update_every.or(manifest.update_every),
+        sandbox: over.sandbox,
+        network: over.network.or(manifest.network),
+        local_sockets: over.local_sockets.or(manifest.local_sockets),
+        read: over.read.or(manifest.read),
+        write: over.write.or(manifest.write),
+        run_as: over.run_as,
+        limits: RawBounds {
+            memory: over.limits.memory.or(manifest.limits.memory),
+            cpu: over.limits.cpu.or(manifest.limits.cpu),
+            file_size: over.limits.file_size.or(manifest.limits.file_size),
+            disk: over.limits.disk.or(manifest.limits.disk),
+            open_files: over.limits.open_files.or(manifest.limits.open_files),
+            processes: over.limits.processes.or(manifest.limits.processes),
+        },
     };
     merged.settings.extend(over.settings);
     merged.env.extend(over.env);
@@ -186,6 +206,7 @@ pub(super) fn plugin(
     name: &str,
     raw: RawPlugin,
     folder: Option<&Path>,
+    sandbox: Sandbox,
     path: &str,
     key: &str,
     source: &Source,
@@ -201,6 +222,8 @@ pub(super) fn plugin(
         return Err(at("command", "it is missing: write command = [\"PROGRAM\", \"ARGUMENT\", …]".to_owned()));
     };
     let program = program_path(program, folder, path).map_err(|cause| at("command", cause))?;
+    let own = folder.map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
+    let cell = cell::cell(&raw, own, key, sandbox)?;
     if let Some(word) = args.iter().find_map(|arg| unknown_placeholder(arg)) {
         return Err(at("command", format!("{word} is not replaced: only {} are", PLACEHOLDERS.join(" "))));
     }
@@ -253,6 +276,7 @@ pub(super) fn plugin(
         breaker: raw.breaker,
         cache,
         update,
+        cell,
     })
 }
 

@@ -14,6 +14,7 @@ use super::units::{Size, Span};
 #[serde(default, deny_unknown_fields)]
 pub struct Raw {
     pub plugin_path: Option<Vec<PathBuf>>,
+    pub sandbox: Option<String>,
     pub server: RawServer,
     pub admin: RawAdmin,
     pub store: RawStore,
@@ -355,6 +356,25 @@ pub struct RawPlugin {
     pub cache: Option<bool>,
     pub update: Option<Vec<String>>,
     pub update_every: Option<Span>,
+    pub sandbox: Option<String>,
+    pub network: Option<bool>,
+    pub local_sockets: Option<bool>,
+    pub read: Option<Vec<PathBuf>>,
+    pub write: Option<Vec<PathBuf>>,
+    pub run_as: Option<String>,
+    pub limits: RawBounds,
+}
+
+/// What one run of a plugin may use.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawBounds {
+    pub memory: Option<Size>,
+    pub cpu: Option<Span>,
+    pub file_size: Option<Size>,
+    pub disk: Option<Size>,
+    pub open_files: Option<u32>,
+    pub processes: Option<u32>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::artifact::Files;
+use super::cell::{built, sandboxed};
 use super::demand::demanded;
 use super::image::{image_registries, resolved};
 use super::program::Programs;
@@ -24,7 +25,7 @@ use crate::daemon::config::{Config, Output as Configured, Plugin};
 use crate::daemon::digest::Digest;
 use crate::daemon::fetch::{Fetched, Images};
 use crate::daemon::job::{Job, Outcome, Phase};
-use crate::daemon::runner::{self, End, Note, Output, RunCache, Spec, Word};
+use crate::daemon::runner::{self, End, Kernel, Note, Output, RunCache, Spec, Word};
 use crate::daemon::running::Tail;
 use crate::daemon::verdict::Evidence;
 use crate::daemon::writeback::{BadTarget, Target, Via, Writeback};
@@ -40,6 +41,8 @@ pub struct Live {
     images: Images,
     programs: Programs,
     clock: Clock,
+    /// What of the plugins' cells is enforced.
+    kernel: Kernel,
 }
 
 /// A configured registry: one that can be reached, or one that only posts.
@@ -65,7 +68,8 @@ struct Surroundings {
 }
 
 impl Live {
-    pub fn new(config: &Config, clock: Clock) -> Result<Self, BadTarget> {
+    /// `kernel`: what it was seen to enforce; who runs no plugin need not know.
+    pub fn new(config: &Config, clock: Clock, kernel: Kernel) -> Result<Self, BadTarget> {
         let registries = config.registries.values().map(|peer| {
             let known = match &peer.url {
                 None => Known::PostsOnly { confirm: peer.confirm },
@@ -103,6 +107,7 @@ impl Live {
             images: Images::new(image_registries(config))?,
             programs: Programs::default(),
             clock,
+            kernel,
         })
     }
 
@@ -160,6 +165,7 @@ impl Live {
             kind: plugin.kind,
             program: plugin.program.clone(),
             args: plugin.args.clone(),
+            cell: built(&plugin.cell, self.kernel),
             output: output(&plugin.output),
             fail_on: plugin.fail_on,
             timeout: plugin.timeout,
@@ -231,6 +237,7 @@ impl Effects for Live {
             artifact,
             image: image.as_ref().and_then(|image| Digest::parse(&image.digest)),
             program: self.programs.digest(&plugin.program).await,
+            sandboxed: Some(sandboxed(&plugin.cell, self.kernel)),
         });
         let cache = match self.cache(plugin).await {
             Ok(cache) => cache,

@@ -47,7 +47,10 @@ pub(super) fn conclude(exit: Exit, said: Result<Conclusion, String>, output: &Ou
         (Exit::Cut(Cut::Timeout), _) => End::TimedOut,
         (Exit::Cut(Cut::Cancel), _) => End::Cancelled,
         (Exit::Cut(Cut::Lost), _) => End::Failed("its end was not seen".to_owned()),
-        (Exit::Signal(signal), _) => End::Failed(format!("was killed by {}", signal_name(signal))),
+        (Exit::Signal(signal), _) => {
+            let limit = limit_of(signal).map(|limit| format!(": it used more than its {limit}")).unwrap_or_default();
+            End::Failed(format!("was killed by {}{limit}", signal_name(signal)))
+        }
         (Exit::Code(0), Output::Jsonl) => match said {
             Ok(conclusion) => End::Concluded(conclusion),
             Err(fault) => End::Failed(fault),
@@ -80,6 +83,15 @@ impl Word {
             }
             Self::Status(status) => Conclusion::Action { status, summary: None, url: None },
         }
+    }
+}
+
+/// The limit of the cell's that the kernel enforces by this signal.
+fn limit_of(signal: i32) -> Option<&'static str> {
+    match signal {
+        24 => Some("limits.cpu"),
+        25 => Some("limits.file_size"),
+        _ => None,
     }
 }
 
@@ -143,6 +155,7 @@ mod tests {
         check(Exit::Code(75), good(), &jsonl, End::TryLater);
         check(Exit::Code(75), bad(), &jsonl, End::TryLater);
         check(Exit::Signal(11), good(), &jsonl, failed("was killed by SIGSEGV"));
+        check(Exit::Signal(24), good(), &jsonl, failed("was killed by SIGXCPU: it used more than its limits.cpu"));
         check(Exit::Signal(34), good(), &jsonl, failed("was killed by signal 34"));
         check(Exit::Cut(Cut::Timeout), good(), &jsonl, End::TimedOut);
         check(Exit::Cut(Cut::Cancel), good(), &jsonl, End::Cancelled);

@@ -29,7 +29,7 @@ impl Listener {
             return 0;
         }
         while let Some((line, lost)) = self.stderr.line() {
-            self.record.log(line, lost);
+            self.record.complain(line, lost);
         }
         while let Some((line, lost)) = self.stdout.line() {
             self.record.take(line, lost);

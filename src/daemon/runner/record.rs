@@ -6,6 +6,7 @@ use scanrelay::plugin::{Conclusion, Finding, PluginKind, Severity, Taken, Transc
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::cell::Refusal;
 use super::checkpoint::Checkpoint;
 use super::log::Log;
 use super::mask::Mask;
@@ -24,6 +25,10 @@ pub(super) struct Record {
     refused: Option<String>,
     /// What its report comes to.
     reported: Option<Conclusion>,
+    /// What begins a line of the launcher's, which is none of the plugin's.
+    marker: String,
+    /// Why the launcher did not become the plugin.
+    not_started: Option<Refusal>,
     checkpoint: Option<Checkpoint>,
     /// `None`: whoever listened does not answer any more.
     notes: Option<mpsc::Sender<Note>>,
@@ -32,7 +37,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(spec: &Spec, mask: Mask, notes: mpsc::Sender<Note>) -> Self {
+    pub(super) fn new(spec: &Spec, marker: String, mask: Mask, notes: mpsc::Sender<Note>) -> Self {
         let transcript = match spec.output {
             Output::Jsonl => Some(Transcript::new(spec.kind, spec.fail_on)),
             Output::ExitCodes(_) | Output::Report(..) => None,
@@ -44,6 +49,8 @@ impl Record {
             spoke: false,
             refused: None,
             reported: None,
+            marker,
+            not_started: None,
             checkpoint: None,
             notes: Some(notes),
             mask,
@@ -54,6 +61,19 @@ impl Record {
     /// A line that is log whatever it says.
     pub(super) fn log(&mut self, line: &[u8], lost: u64) {
         self.log.line(&self.mask, line, lost);
+    }
+
+    /// A line of stderr: the launcher's, or else log.
+    pub(super) fn complain(&mut self, line: &[u8], lost: u64) {
+        match line.strip_prefix(self.marker.as_bytes()).map(serde_json::from_slice) {
+            Some(Ok(refusal)) if lost == 0 => self.not_started = Some(refusal),
+            _ => self.log(line, lost),
+        }
+    }
+
+    /// Why the launcher did not become the plugin, if that is so.
+    pub(super) fn not_started(&mut self) -> Option<Refusal> {
+        self.not_started.take()
     }
 
     /// A word of the runner's for the end of the log.

@@ -10,10 +10,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::fs::{Access, access};
 use scanrelay::plugin::{Invocation, PluginKind, Report, Severity, Status, Verdict, printable};
 use scanrelay::{Secret, TraceParent};
 use tokio::sync::watch;
 
+use super::cell::{Cell, Refusal};
 use super::workdir::Workdir;
 
 /// One attempt, already validated.
@@ -26,6 +28,8 @@ pub struct Spec {
     pub program: PathBuf,
     /// Only `{artifact}`, `{workdir}`, `{event}`, `{report}` and `{cache}` are replaced, by paths that we made.
     pub args: Vec<String>,
+    /// What it is confined to. `None`: to nothing but its process group.
+    pub cell: Option<Cell>,
     pub output: Output,
     pub fail_on: Severity,
     pub timeout: Duration,
@@ -82,12 +86,19 @@ pub enum Word {
 }
 
 impl Spec {
-    /// The command, ready to start: no shell, a clean environment, a process group of its own.
+    /// The command, ready to start: no shell, a clean environment, a process group of its own. What the launcher has to say
+    /// begins with the marker.
     ///
     /// Without `pre_exec`, so that the standard library uses `posix_spawn`: nothing of ours runs between fork and exec.
-    pub(super) fn command(&self, workdir: &Workdir) -> Command {
-        #[expect(clippy::disallowed_methods, reason = "the one place that starts processes")]
-        let mut command = Command::new(&self.program);
+    pub(super) fn command(&self, workdir: &Workdir, marker: &str) -> Result<Command, String> {
+        let program = self.cell.as_ref().map_or(&self.program, |cell| &cell.launcher);
+        #[expect(clippy::disallowed_methods, reason = "the one place that starts plugins")]
+        let mut command = Command::new(program);
+        if let Some(cell) = &self.cell {
+            command.arg0("scanrelay");
+            command.args(cell.arguments(marker, self, workdir.path())?);
+            command.arg(&self.program);
+        }
         let cache = self.cache.as_ref().map(|cache| cache.path.clone());
         let mut places = vec![
             ("{artifact}", workdir.artifact()),
@@ -117,7 +128,19 @@ impl Spec {
             command.env("TRACEPARENT", trace.to_string());
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
+        Ok(command)
+    }
+
+    /// Why the launcher did not become the program.
+    pub(super) fn why_refused(&self, refusal: &Refusal) -> String {
+        match refusal {
+            Refusal::Exec(error) => self.why_not_started(&io::Error::from_raw_os_error(*error)),
+            Refusal::Limit { what, cause } => {
+                let name = &self.name;
+                printable(&format!("plugin {name} was not started, since {what} could not be enforced: {cause}"))
+                    .into_owned()
+            }
+        }
     }
 
     /// Why the program could not be started, and what to do about it.
@@ -130,6 +153,10 @@ impl Spec {
             io::ErrorKind::NotFound => {
                 format!("there is no {program}: install it, or correct `command` of plugin {}", self.name)
             }
+            io::ErrorKind::PermissionDenied if access(&self.program, Access::EXEC_OK).is_ok() => format!(
+                "{program} or its interpreter is out of its cell's reach: add the folder to `read` of plugin {}",
+                self.name
+            ),
             io::ErrorKind::PermissionDenied => format!("{program} may not be executed: type `chmod +x {program}`"),
             _ if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
                 format!("{program} is no program: a script must begin with #! and its interpreter")

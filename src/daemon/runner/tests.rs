@@ -19,17 +19,34 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 
-const SAFE: &str = r#"echo '{"type":"result","verdict":"safe"}';"#;
+pub const SAFE: &str = r#"echo '{"type":"result","verdict":"safe"}';"#;
+
+/// Where the program is built that knows the launcher's mode (tests/cell.rs), every test of the runner's is one of the cell's
+/// too; else plugins are started as they are.
+fn cell() -> Option<Cell> {
+    let launcher = PathBuf::from(option_env!("CARGO_BIN_EXE_scanrelay")?);
+    let kernel = probe(&launcher).unwrap();
+    let bounds = Bounds {
+        memory: 4 << 30,
+        cpu: Duration::from_hours(1),
+        file_size: 1 << 30,
+        disk: 1 << 30,
+        open_files: 1024,
+        processes: 512,
+    };
+    let (read, write) = (Vec::new(), Vec::new());
+    Some(Cell { launcher, kernel, bounds, read, write, network: false, local_sockets: false, user: None })
+}
 
 /// A folder to work in and the spec of a shell script.
-struct Stage {
-    root: TempDir,
+pub struct Stage {
+    pub root: TempDir,
     store: String,
-    spec: Spec,
+    pub spec: Spec,
 }
 
 impl Stage {
-    fn new(script: &str) -> Self {
+    pub fn new(script: &str) -> Self {
         // As the daemon does before its first run.
         orphans::adopt().unwrap();
         let root = tempfile::tempdir().unwrap();
@@ -40,6 +57,7 @@ impl Stage {
             kind: PluginKind::Scanner,
             program: PathBuf::from("/bin/sh"),
             args: vec!["-c".to_owned(), script.to_owned()],
+            cell: cell(),
             output: Output::Jsonl,
             fail_on: Severity::High,
             timeout: Duration::from_mins(1),
@@ -60,18 +78,29 @@ impl Stage {
         Self { root, store, spec }
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Spec)) -> Self {
+    /// Its cell lets it write there.
+    pub fn writing(self, folder: &Path) -> Self {
+        self.confined(|cell| cell.write.push(folder.to_owned()))
+    }
+
+    /// With another cell, where it has one.
+    pub fn confined(mut self, change: impl FnOnce(&mut Cell)) -> Self {
+        self.spec.cell.as_mut().map(change);
+        self
+    }
+
+    pub fn with(mut self, change: impl FnOnce(&mut Spec)) -> Self {
         change(&mut self.spec);
         self
     }
 
-    fn workdir(&self) -> PathBuf {
+    pub fn workdir(&self) -> PathBuf {
         let run = &self.spec.invocation.run;
         self.spec.work_root.canonicalize().unwrap().join(format!("{}.{}", run.id, run.attempt))
     }
 
     /// Starts the run in a task; `notes` hears it.
-    fn start(&self) -> Started {
+    pub fn start(&self) -> Started {
         let (sender, notes) = mpsc::channel(16);
         let cancel = CancellationToken::new();
         let task = tokio::spawn(run(self.spec.clone(), cancel.clone(), sender));
@@ -79,7 +108,7 @@ impl Stage {
     }
 
     /// Runs to the end, committing every checkpoint, and leaves nothing in the work folder.
-    async fn run(&self) -> Run {
+    pub async fn run(&self) -> Run {
         let run = self.start().end().await;
         self.assert_clean();
         run
@@ -91,15 +120,15 @@ impl Stage {
     }
 }
 
-struct Started {
-    task: tokio::task::JoinHandle<Run>,
-    cancel: CancellationToken,
+pub struct Started {
+    pub task: tokio::task::JoinHandle<Run>,
+    pub cancel: CancellationToken,
     notes: mpsc::Receiver<Note>,
 }
 
 impl Started {
     /// The next progress message.
-    async fn progress(&mut self) -> String {
+    pub async fn progress(&mut self) -> String {
         match self.notes.recv().await {
             Some(Note::Progress { message, .. }) => message,
             other => panic!("no progress: {other:?}"),
@@ -114,7 +143,7 @@ impl Started {
         }
     }
 
-    async fn end(mut self) -> Run {
+    pub async fn end(mut self) -> Run {
         while let Some(note) = self.notes.recv().await {
             if let Note::Checkpoint { committed, .. } = note {
                 let _ = committed.send(true);
@@ -124,7 +153,7 @@ impl Started {
     }
 }
 
-fn scan(verdict: Verdict) -> End {
+pub fn scan(verdict: Verdict) -> End {
     End::Concluded(Conclusion::Scan { verdict, summary: None, url: None, findings: Vec::new(), more_findings: 0 })
 }
 
@@ -132,21 +161,21 @@ fn action(status: Status) -> End {
     End::Concluded(Conclusion::Action { status, summary: None, url: None })
 }
 
-fn failed(why: &str) -> End {
+pub fn failed(why: &str) -> End {
     End::Failed(why.to_owned())
 }
 
-fn text(run: &Run) -> String {
+pub fn text(run: &Run) -> String {
     String::from_utf8_lossy(&run.log).into_owned()
 }
 
 /// A line of progress, in shell.
-fn say(message: &str) -> String {
+pub fn say(message: &str) -> String {
     format!(r#"echo "{{\"type\":\"progress\",\"message\":\"{message}\"}}";"#)
 }
 
 /// Whether that process runs. One that is dead and waits for init to reap it does not.
-fn runs(pid: &str) -> bool {
+pub fn runs(pid: &str) -> bool {
     super::process::Process::look(rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap()).is_some()
 }
 

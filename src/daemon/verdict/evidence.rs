@@ -3,7 +3,7 @@
 use scanrelay::plugin::Verdict;
 use serde::{Deserialize, Serialize};
 
-use super::Vote;
+use super::{Sandboxed, Vote};
 use crate::daemon::digest::Digest;
 
 /// What a plugin was given, and what it is.
@@ -18,6 +18,9 @@ pub struct Evidence {
     /// The digest of its program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<Digest>,
+    /// How far it was confined. `None`: it was not run, or by a daemon that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandboxed: Option<Sandboxed>,
 }
 
 impl Evidence {
@@ -55,7 +58,7 @@ mod tests {
     }
 
     fn vote(verdict: Verdict, advisory: bool, artifact: Option<&str>, image: Option<&str>) -> Vote {
-        let evidence = Evidence { artifact: artifact.map(digest), image: image.map(digest), program: None };
+        let evidence = Evidence { artifact: artifact.map(digest), image: image.map(digest), ..Evidence::default() };
         let (summary, url, waived) = (None, None, Vec::new());
         Vote { scanner: "one".to_owned(), verdict, summary, url, findings: 0, advisory, evidence, waived }
     }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Live;
 use crate::daemon::cache::{Cache, Fresh};
 use crate::daemon::config::{Plugin, Update};
-use crate::daemon::runner::{self, End, Output, RunCache, Spec, Word};
+use crate::daemon::runner::{self, Cell, End, Output, RunCache, Spec, Word};
 
 /// What its event is called.
 const KIND: &str = "cache_update";
@@ -54,12 +54,16 @@ impl Live {
         let event = Event::new(EventKind::Other(KIND.to_owned()), "scanrelay");
         let invocation = Invocation::new(run, &plugin.name, event);
         let cache = RunCache { path: fresh.path().to_owned(), writable: true };
+        let base = self.base(plugin, invocation, watch::Sender::new(Vec::new()), Some(cache));
+        // What it brings comes from somewhere, whatever the runs may do.
+        let cell = base.cell.map(|cell| Cell { network: true, ..cell });
         Spec {
             kind: PluginKind::Action,
             program: update.program.clone(),
             args: update.args.clone(),
             output: Output::ExitCodes(BTreeMap::from([(0, Word::Status(Status::Complete))])),
-            ..self.base(plugin, invocation, watch::Sender::new(Vec::new()), Some(cache))
+            cell,
+            ..base
         }
     }
 }

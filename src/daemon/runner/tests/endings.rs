@@ -115,7 +115,8 @@ async fn what_cannot_be_started_says_the_cure() {
     let made = Stage::new(&format!(
         "cd {}; echo x > plain; printf '#!/no/such/interpreter\\n' > script; echo > empty; chmod +x script empty; {SAFE}",
         stage.root.path().display()
-    ));
+    ))
+    .writing(stage.root.path());
     assert_eq!(made.run().await.end, scan(Verdict::Safe));
     check(program("none"), "there is no PROGRAM: install it, or correct `command` of plugin sample").await;
     check(program("plain"), "PROGRAM may not be executed: type `chmod +x PROGRAM`").await;

@@ -1,0 +1,113 @@
+//! What a plugin may not ask of the kernel, by a filter of system calls.
+//!
+//! Sockets are refused where they are made: that holds for every protocol, needs no privileges and no namespace, and costs a
+//! run a few microseconds. `socketpair` stays: both its ends are the plugin's.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use nix::libc;
+use seccompiler::{
+    BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch, apply_filter,
+};
+
+/// What no scanner needs. With the first three, sockets can be had without `socket`; the keyrings are shared by all processes
+/// of a user; the rest is known for what it did to kernels.
+const NEVER: &[libc::c_long] = &[
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_kexec_load,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+];
+/// What a plugin may do to itself, and not to another process of the same user, such as the daemon: which argument must be
+/// what. The number of the process is one of them, and 0 is whoever asks.
+const TO_ITSELF: &[(libc::c_long, &[(u8, libc::c_int)])] = &[
+    (libc::SYS_prlimit64, &[(0, 0)]),
+    (libc::SYS_setpriority, &[(0, libc::PRIO_PROCESS as libc::c_int), (1, 0)]),
+    (libc::SYS_sched_setscheduler, &[(0, 0)]),
+    (libc::SYS_sched_setparam, &[(0, 0)]),
+    (libc::SYS_sched_setattr, &[(0, 0)]),
+    (libc::SYS_ioprio_set, &[(0, IOPRIO_WHO_PROCESS), (1, 0)]),
+    (libc::SYS_migrate_pages, &[(0, 0)]),
+    (libc::SYS_move_pages, &[(0, 0)]),
+];
+const IOPRIO_WHO_PROCESS: libc::c_int = 1;
+/// x86's third numbering, which the filter would else not know.
+const X32: i64 = 0x4000_0000;
+
+/// What kinds of sockets it may make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sockets {
+    pub(super) network: bool,
+    pub(super) local: bool,
+}
+
+impl Sockets {
+    fn families(self) -> Vec<libc::c_int> {
+        let mut families = Vec::new();
+        if self.network {
+            // By the third one asks which addresses this machine has, as resolvers do.
+            families.extend([libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK]);
+        }
+        if self.local {
+            families.push(libc::AF_UNIX);
+        }
+        families
+    }
+}
+
+/// The filter, ready to be applied. An error: not for this machine's processor.
+pub(super) fn filter(sockets: Sockets) -> io::Result<BpfProgram> {
+    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| explained(error.into()))?;
+    let mut rules = BTreeMap::new();
+    for call in NEVER {
+        rules.insert(*call, Vec::new());
+    }
+    for (call, arguments) in TO_ITSELF {
+        let differing = arguments.iter().map(|(argument, value)| rule(vec![differs(*argument, *value)?]));
+        rules.insert(*call, differing.collect::<io::Result<_>>()?);
+    }
+    let refused = sockets.families().into_iter().map(|family| differs(0, family)).collect::<io::Result<Vec<_>>>()?;
+    // No conditions: always.
+    rules.insert(libc::SYS_socket, if refused.is_empty() { Vec::new() } else { vec![rule(refused)?] });
+    if arch == TargetArch::x86_64 {
+        let again: Vec<_> = rules.iter().map(|(call, rules)| (call | X32, rules.clone())).collect();
+        rules.extend(again);
+    }
+    let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    let filter =
+        SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).map_err(|error| explained(error.into()))?;
+    BpfProgram::try_from(filter).map_err(|error| explained(error.into()))
+}
+
+/// From here on, for this process and all that it starts.
+pub(super) fn close(filter: &BpfProgram) -> io::Result<()> {
+    apply_filter(filter).map_err(explained)
+}
+
+fn rule(conditions: Vec<SeccompCondition>) -> io::Result<SeccompRule> {
+    SeccompRule::new(conditions).map_err(|error| explained(error.into()))
+}
+
+fn differs(argument: u8, from: libc::c_int) -> io::Result<SeccompCondition> {
+    let value = u64::from(from.unsigned_abs());
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, value)
+        .map_err(|error| explained(error.into()))
+}
+
+fn explained(error: Error) -> io::Error {
+    match error {
+        Error::Prctl(error) | Error::Seccomp(error) => error,
+        other => io::Error::other(other),
+    }
+}
