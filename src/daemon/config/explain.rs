@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Config;
 use super::output::Output;
+use super::plugins::Plugin;
 use super::registries::Peer;
 use super::tls::Tls;
 use crate::daemon::verdict::Policy;
@@ -38,6 +39,10 @@ impl Config {
                 if peer.probe { ", probed" } else { "" },
             );
         }
+        for images in &self.images {
+            let login = if images.login.is_some() { "with a password" } else { "without a password" };
+            let _ = writeln!(text, "images    {}: {} at {}, {login}", images.name, images.host, images.url);
+        }
         for plugin in self.plugins.values() {
             let output = match &plugin.output {
                 Output::Jsonl => "jsonl",
@@ -46,13 +51,14 @@ impl Config {
             };
             let _ = writeln!(
                 text,
-                "plugin    {}: {}, {} ({output}, up to {} s, {} at a time, {})",
+                "plugin    {}: {}, {} ({output}, up to {} s, {} at a time, {}){}",
                 plugin.name,
                 plugin.kind,
                 plugin.program.display(),
                 plugin.timeout.as_secs(),
                 plugin.concurrency,
                 plugin.cell.in_words(),
+                terms(plugin),
             );
         }
         for route in &self.routes {
@@ -81,6 +87,7 @@ impl Config {
             json!({
                 "name": plugin.name, "kind": plugin.kind, "program": plugin.program, "args": plugin.args,
                 "timeout_seconds": plugin.timeout.as_secs(), "concurrency": plugin.concurrency, "cell": plugin.cell.in_words(),
+                "artifact": plugin.artifact, "image": plugin.image, "requires_verdict": plugin.require_verdict.is_some(),
             })
         });
         let routes = self.routes.iter().map(|route| {
@@ -136,6 +143,21 @@ impl super::Route {
         }
         words + &steps.join("; ")
     }
+}
+
+/// What it is given of the model, and what has to have been said of it before.
+fn terms(plugin: &Plugin) -> String {
+    let mut terms = String::new();
+    for (given, words) in [(plugin.artifact, ", given the model's files"), (plugin.image, ", told the build's image")] {
+        terms.push_str(if given { words } else { "" });
+    }
+    if let Some(demand) = &plugin.require_verdict {
+        let from = if demand.from.is_empty() { String::new() } else { format!(" by {}", demand.from.join(" and ")) };
+        let age = demand.max_age.map(|age| format!(", at most {} s ago", age.as_secs())).unwrap_or_default();
+        // Writing into a String cannot fail.
+        let _ = write!(terms, ", only when they were called safe{from}{age}");
+    }
+    terms
 }
 
 /// Where its deliveries come in. A secret in it is not told.

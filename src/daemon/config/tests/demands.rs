@@ -22,6 +22,8 @@ fn a_demanded_verdict_needs_the_files() {
         (demand.from.as_slice(), demand.max_age),
         (&["scan".to_owned()][..], Some(std::time::Duration::from_hours(7 * 24)))
     );
+    let words = "given the model's files, only when they were called safe by scan, at most 604800 s ago";
+    assert!(config.explain().contains(words), "{}", config.explain());
     assert_eq!(place.load(&with("")).unwrap().plugins["act"].require_verdict, None);
 }
 
