@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ending, Phase, State, plugin_queue, registry_queue};
 use crate::daemon::verdict::{Policy, Vote, Waiver, about, decide};
-use votes::{link, summary};
+use votes::{link, summary, vote};
 
 mod votes;
 
@@ -74,6 +74,8 @@ pub enum Change {
     Release(i64),
     Skip(i64, String),
     Verdict(Verdict, Vec<Vote>),
+    /// What each scanner has said in the end: the verdict did not wait for all of them, and stays as it was.
+    Votes(Vec<Vote>),
     Close(Closed),
 }
 
@@ -169,7 +171,12 @@ pub fn advance(
     if !acted.is_empty() {
         return acted;
     }
-    if jobs.iter().all(|job| job.state.ended()) { vec![Change::Close(close(jobs))] } else { Vec::new() }
+    if !jobs.iter().all(|job| job.state.ended()) {
+        return Vec::new();
+    }
+    let may_be_late = verdict == Some(Verdict::Unsafe) || (verdict.is_some() && !plan.advisory.is_empty());
+    let late = may_be_late.then(|| Change::Votes(all_votes(plan, jobs, waivers, now).flatten().collect()));
+    late.into_iter().chain([Change::Close(close(jobs))]).collect()
 }
 
 /// The newer delivery that took this one's place.
@@ -198,13 +205,19 @@ fn begin(plan: &Plan, event: &Event, jobs: &[View]) -> Vec<Change> {
     scans(plan, event).into_iter().filter(missing).map(Change::Create).collect()
 }
 
+/// Of each scanner of the plan, those that vote first; `None`: it has not ended.
+fn all_votes(plan: &Plan, jobs: &[View], waivers: &[Waiver], now: Timestamp) -> impl Iterator<Item = Option<Vote>> {
+    let voting = plan.scanners.iter().map(|name| (name, false));
+    let all = voting.chain(plan.advisory.iter().map(|name| (name, true)));
+    all.map(move |(name, advisory)| vote(jobs, name, advisory, waivers, now))
+}
+
 fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], waivers: &[Waiver], now: Timestamp) -> Vec<Change> {
-    let vote = |name: &String, advisory| votes::vote(jobs, name, advisory, waivers, now);
-    let votes: Vec<Option<Vote>> = plan.scanners.iter().map(|name| vote(name, false)).collect();
-    let words: Vec<Option<Verdict>> = votes.iter().map(|vote| vote.as_ref().map(|vote| vote.verdict)).collect();
+    let votes: Vec<Option<Vote>> = all_votes(plan, jobs, waivers, now).collect();
+    let voting = &votes[..plan.scanners.len()];
+    let words: Vec<Option<Verdict>> = voting.iter().map(|vote| vote.as_ref().map(|vote| vote.verdict)).collect();
     let Some(decided) = decide(plan.policy, &words) else { return Vec::new() };
-    let mut votes: Vec<Vote> = votes.into_iter().flatten().collect();
-    votes.extend(plan.advisory.iter().filter_map(|name| vote(name, true)));
+    let votes: Vec<Vote> = votes.into_iter().flatten().collect();
     // Of different files each safe word is about something else.
     let verdict = if decided == Verdict::Safe && about(&votes).is_none() { Verdict::Error } else { decided };
 
@@ -217,7 +230,7 @@ fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], waivers: &[Waiver],
         };
         let outcome = registry::Outcome::Scanned {
             verdict: told_verdict,
-            summary: Some(summary(plan.policy, &votes)),
+            summary: Some(summary(plan, &votes)),
             url: link(&votes, verdict),
             at: Some(now),
         };
@@ -227,7 +240,7 @@ fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], waivers: &[Waiver],
         (Some(confirm), Verdict::Safe) => changes.push(Change::Release(confirm.id)),
         (None, _) => {}
         (Some(confirm), _) => {
-            let reason = format!("the scanners' verdict is {verdict}: {}", summary(plan.policy, &votes));
+            let reason = format!("the scanners' verdict is {verdict}: {}", summary(plan, &votes));
             changes.push(Change::Skip(confirm.id, reason.clone()));
             changes.extend(promoted(plan, event, Status::Failed, Some(reason), link(&votes, verdict)));
         }

@@ -232,6 +232,7 @@ impl Open {
             }
             Change::Skip(job, reason) => end_job(connection, job, &Ending::Skipped { reason }, now).map(drop),
             Change::Verdict(verdict, votes) => self.store_verdict(connection, verdict, &votes, now),
+            Change::Votes(votes) => self.complete_votes(connection, votes),
             Change::Close(closed) => self.close(connection, &closed, now),
         }
     }
@@ -264,6 +265,25 @@ impl Open {
                 about.image.as_ref().map(Digest::hex),
             ])?;
         connection.memory().settled(verdict);
+        Ok(())
+    }
+
+    /// Those that the verdict did not wait for; what it rests on stays as it was.
+    fn complete_votes(&self, connection: &Batch<'_>, votes: Vec<Vote>) -> Result<(), StoreError> {
+        let known: String = connection
+            .statement("select votes from verdict where delivery = ?1 and round = ?2")?
+            .query_row(params![self.id, self.round], |row| row.get(0))?;
+        let known: Vec<Vote> = serde_json::from_str(&known)?;
+        if known.len() == votes.len() {
+            return Ok(());
+        }
+        let first = |vote: Vote| known.iter().find(|known| known.scanner == vote.scanner).cloned().unwrap_or(vote);
+        let votes: Vec<Vote> = votes.into_iter().map(first).collect();
+        connection.statement("update verdict set votes = ?3 where delivery = ?1 and round = ?2")?.execute(params![
+            self.id,
+            self.round,
+            serde_json::to_string(&votes)?
+        ])?;
         Ok(())
     }
 

@@ -15,6 +15,8 @@ struct Round {
     verdict: Option<Verdict>,
     closed: Option<Closed>,
     waivers: Vec<Waiver>,
+    /// Once it is closed, where the verdict may not have waited for all.
+    votes: Vec<Vote>,
 }
 
 fn names(names: &[&str]) -> Vec<String> {
@@ -36,7 +38,16 @@ impl Round {
             configuration: String::new(),
         };
         let (jobs, told, waivers) = (Vec::new(), Vec::new(), Vec::new());
-        Self { plan, event: Event::new(kind, "verta"), jobs, told, verdict: None, closed: None, waivers }
+        Self {
+            plan,
+            event: Event::new(kind, "verta"),
+            jobs,
+            told,
+            verdict: None,
+            closed: None,
+            waivers,
+            votes: Vec::new(),
+        }
     }
 
     fn begin(mut self) -> Self {
@@ -94,6 +105,7 @@ impl Round {
                 assert_eq!(self.verdict, None, "a verdict is settled once");
                 self.verdict = Some(verdict);
             }
+            Change::Votes(votes) => self.votes = votes,
             Change::Close(closed) => self.closed = Some(closed),
         }
     }
@@ -372,4 +384,19 @@ fn what_somebody_answers_for_does_not_count_and_is_told() {
     assert!(told_scan(&waived).1.starts_with(words), "{:?}", told_scan(&waived));
     assert_eq!(of("os.system", "bb").verdict, Some(Verdict::Unsafe), "of other bytes");
     assert_eq!(of("eval", "aa").verdict, Some(Verdict::Unsafe), "another finding");
+}
+
+#[test]
+fn who_ends_after_the_verdict_is_recorded_and_changes_nothing() {
+    let round = scan(&["alpha", "beta"], &["gamma"]).ends("run alpha", says(Verdict::Unsafe));
+    let told = "alpha: unsafe, beta: not waited for, gamma: not waited for";
+    assert_eq!(told_scan(&round), (Verdict::Unsafe, told));
+    let round = round
+        .ends("progress verta", Ending::Told)
+        .ends("report verta", Ending::Told)
+        .ends("run gamma", says(Verdict::Safe));
+    let round = round.ends("run beta", says(Verdict::Safe));
+    assert_eq!(round.verdict, Some(Verdict::Unsafe));
+    let said: Vec<(&str, Verdict)> = round.votes.iter().map(|vote| (vote.scanner.as_str(), vote.verdict)).collect();
+    assert_eq!(said, [("alpha", Verdict::Unsafe), ("beta", Verdict::Safe), ("gamma", Verdict::Safe)]);
 }

@@ -3,7 +3,7 @@
 use scanrelay::Timestamp;
 use scanrelay::plugin::{Conclusion, Verdict};
 
-use super::{Phase, View};
+use super::{Phase, Plan, View};
 use crate::daemon::job::Ending;
 use crate::daemon::verdict::{Evidence, Policy, Vote, Waiver, about, waived};
 
@@ -43,8 +43,8 @@ pub(super) fn vote(jobs: &[View], scanner: &str, advisory: bool, waivers: &[Waiv
     })
 }
 
-/// Who said what, in one line.
-pub(super) fn summary(policy: Policy, votes: &[Vote]) -> String {
+/// Who said what, in one line; and who was not waited for.
+pub(super) fn summary(plan: &Plan, votes: &[Vote]) -> String {
     let words = votes.iter().map(|vote| {
         let mut notes = Vec::new();
         match vote.findings {
@@ -61,8 +61,11 @@ pub(super) fn summary(policy: Policy, votes: &[Vote]) -> String {
         let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
         format!("{}: {}{notes}", vote.scanner, vote.verdict)
     });
+    let others =
+        plan.scanners.iter().chain(&plan.advisory).filter(|name| votes.iter().all(|vote| vote.scanner != **name));
+    let words = words.chain(others.map(|name| format!("{name}: not waited for")));
     let words = words.collect::<Vec<_>>().join(", ");
-    let words = if let Policy::Quorum(needed) = policy { format!("quorum of {needed}: {words}") } else { words };
+    let words = if let Policy::Quorum(needed) = plan.policy { format!("quorum of {needed}: {words}") } else { words };
     match about(votes) {
         None => format!("{words}; they looked at different files"),
         Some(about) => {
