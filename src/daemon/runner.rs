@@ -23,6 +23,7 @@ mod result_file;
 mod spec;
 mod sweep;
 mod watch;
+mod watchman;
 mod workdir;
 
 use std::io;

@@ -17,6 +17,7 @@ mod connections;
 mod death;
 mod drain;
 mod harness;
+mod hostile;
 mod images;
 mod incidents;
 mod latest;

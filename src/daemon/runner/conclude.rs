@@ -5,6 +5,7 @@ use std::process::ExitStatus;
 
 use scanrelay::plugin::{Conclusion, EXIT_RETRY};
 
+use super::watchman::Breach;
 use super::{End, Output, Word};
 
 /// How the process ended.
@@ -23,6 +24,8 @@ pub(super) enum Exit {
 pub(super) enum Cut {
     Timeout,
     Cancel,
+    /// It went over a bound that holds for the run as a whole.
+    Breach(Breach),
     /// Waiting for it was not possible any more: the runtime is going away.
     Lost,
 }
@@ -46,6 +49,7 @@ pub(super) fn conclude(exit: Exit, said: Result<Conclusion, String>, output: &Ou
     match (exit, output) {
         (Exit::Cut(Cut::Timeout), _) => End::TimedOut,
         (Exit::Cut(Cut::Cancel), _) => End::Cancelled,
+        (Exit::Cut(Cut::Breach(breach)), _) => End::Failed(over(breach)),
         (Exit::Cut(Cut::Lost), _) => End::Failed("its end was not seen".to_owned()),
         (Exit::Signal(signal), _) => {
             let limit = limit_of(signal).map(|limit| format!(": it used more than its {limit}")).unwrap_or_default();
@@ -84,6 +88,20 @@ impl Word {
             Self::Status(status) => Conclusion::Action { status, summary: None, url: None },
         }
     }
+}
+
+/// What it did, which was too much.
+fn over(breach: Breach) -> String {
+    let deed = match breach {
+        Breach::Processes(most) => {
+            format!("it had more than {most} processes and threads at a time (limits.processes)")
+        }
+        Breach::Disk(most) => format!("it had more than {most} bytes in its working directory (limits.disk)"),
+        Breach::Entries => "it made more files than can be counted".to_owned(),
+        Breach::Hidden => "it made a folder that cannot be looked into".to_owned(),
+        Breach::DiskFull => "the disk was running full while it ran".to_owned(),
+    };
+    format!("{deed}, and was killed")
 }
 
 /// The limit of the cell's that the kernel enforces by this signal.
@@ -160,6 +178,12 @@ mod tests {
         check(Exit::Cut(Cut::Timeout), good(), &jsonl, End::TimedOut);
         check(Exit::Cut(Cut::Cancel), good(), &jsonl, End::Cancelled);
         check(Exit::Cut(Cut::Lost), good(), &jsonl, failed("its end was not seen"));
+        check(
+            Exit::Cut(Cut::Breach(Breach::Processes(512))),
+            good(),
+            &jsonl,
+            failed("it had more than 512 processes and threads at a time (limits.processes), and was killed"),
+        );
 
         check(Exit::Code(0), bad(), &scanner, End::Concluded(scan(Verdict::Safe)));
         check(Exit::Code(1), good(), &scanner, End::Concluded(scan(Verdict::Unsafe)));

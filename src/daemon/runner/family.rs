@@ -11,7 +11,9 @@ use super::orphans;
 use super::process::{Process, all};
 
 /// Times to look: who forks while we look is found the next time.
-const ROUNDS: u32 = 5;
+const ROUNDS: u32 = 32;
+/// How many to end each time: each takes a descriptor.
+const AT_A_TIME: usize = 512;
 /// How often to ask whether the killed are dead …
 const PATIENCE: u32 = 20;
 /// … and how long to wait each time.
@@ -51,15 +53,18 @@ pub(super) fn end(belongs: impl Fn(&Process) -> bool) -> Vec<Process> {
     ended
 }
 
-/// Looks, takes a handle, and looks again: the handle is then that process and no later one of the same number.
+/// Looks, takes a handle, and looks again: the handle is then that process and no later one of the same number. Whoever is
+/// found is stopped there and then, so that those who multiply do not outrun us.
 fn find(belongs: &impl Fn(&Process) -> bool) -> Vec<(Process, OwnedFd)> {
     let own = getpid();
     let one = |pid: Pid| {
         Process::look(pid).filter(belongs)?;
         let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
-        Some((Process::look(pid).filter(belongs)?, handle))
+        let process = Process::look(pid).filter(belongs)?;
+        let _ = pidfd_send_signal(&handle, Signal::STOP);
+        Some((process, handle))
     };
-    all().filter(|pid| *pid != own).filter_map(one).collect()
+    all().filter(|pid| *pid != own).filter_map(one).take(AT_A_TIME).collect()
 }
 
 /// Kills the group too, since members may have cleared their environment. Only a group that is the family's own: led by

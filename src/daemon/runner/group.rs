@@ -109,6 +109,11 @@ impl Group {
         let _ = self.exit.readable().await;
     }
 
+    /// Its leader's number.
+    pub(super) fn leader(&self) -> Pid {
+        self.leader.pid
+    }
+
     /// Signals the whole group. That nobody is left is no fault.
     pub(super) fn signal(&self, signal: Signal) {
         self.leader.signal(signal);

@@ -29,7 +29,8 @@ pub(super) fn reap() {
     }
 }
 
-fn adopted() -> Option<Vec<Pid>> {
+/// Who they are. `None`: that cannot be known.
+pub(super) fn adopted() -> Option<Vec<Pid>> {
     child_subreaper().ok().flatten()?;
     let children = fs::read_to_string(format!("/proc/self/task/{}/children", getpid())).ok()?;
     children.split_ascii_whitespace().map(|pid| pid.parse().ok().and_then(Pid::from_raw)).collect()

@@ -114,7 +114,7 @@ impl Stage {
         run
     }
 
-    fn assert_clean(&self) {
+    pub fn assert_clean(&self) {
         let left: Vec<_> = self.spec.work_root.read_dir().into_iter().flatten().collect();
         assert!(left.is_empty(), "{left:?}");
     }

@@ -14,6 +14,7 @@ use super::Spec;
 use super::conclude::Cut;
 use super::group::Group;
 use super::listen::Listener;
+use super::watchman::{Breach, Watchman};
 use super::workdir::Workdir;
 
 /// How long after the plugin's exit its pipes may stay open before somebody is said to hold them.
@@ -27,6 +28,9 @@ const UNKILLABLE: Duration = Duration::from_secs(5);
 /// Bytes read after the exit. More than both pipes can hold (1 MiB each at most for those without privileges): somebody
 /// goes on writing.
 const IN_FLIGHT: usize = 2 * 1024 * 1024;
+
+/// How many of those who were left behind are named.
+const NAMED: usize = 16;
 
 /// That we ended it, why, and until when its family may take to end by itself.
 pub(super) type Ended = (Cut, Instant);
@@ -43,7 +47,8 @@ pub(super) async fn attend(
 ) -> Option<Ended> {
     let mut feeding = pin!(feed(stdin, document));
     let mut alarm = pin!(sleep(spec.timeout));
-    let (mut fed, mut killed) = (false, false);
+    let mut breach = pin!(breach(group, workdir, spec));
+    let (mut fed, mut killed, mut breached) = (false, false, false);
     let mut cut = None;
     loop {
         // Not biased: a plugin that floods must not drown out the alarm.
@@ -56,12 +61,18 @@ pub(super) async fn attend(
             () = group.exited() => break,
             () = cancel.cancelled(), if cut.is_none() => Cut::Cancel,
             () = &mut alarm => Cut::Timeout,
+            breach = &mut breach, if !breached => {
+                breached = true;
+                Cut::Breach(breach)
+            }
         };
-        if cut.is_none() {
+        if cut.is_none() && !breached {
             cut = Some(new);
             group.signal(Signal::TERM);
             alarm.as_mut().reset(Instant::now() + spec.grace);
         } else if !killed {
+            // Whoever goes too far has no grace.
+            cut.get_or_insert(new);
             killed = true;
             group.signal(Signal::KILL);
             alarm.as_mut().reset(Instant::now() + UNKILLABLE);
@@ -73,6 +84,13 @@ pub(super) async fn attend(
     cut.map(|cut| (cut, if killed { Instant::now() } else { alarm.deadline() }))
 }
 
+/// Comes back when the run has gone over what it may use as a whole. Without a cell it may use everything.
+async fn breach(group: &Group, workdir: &Workdir, spec: &Spec) -> Breach {
+    let Some(cell) = &spec.cell else { return std::future::pending().await };
+    let given = spec.invocation.artifact.as_ref().map_or(0, |artifact| artifact.size);
+    Watchman::new(group.leader(), &spec.invocation.run.id, workdir.path(), cell.bounds, given).breach().await
+}
+
 /// That the plugin does not read its input is no fault.
 async fn feed(mut stdin: ChildStdin, document: &[u8]) {
     let _ = stdin.write_all(document).await;
@@ -82,9 +100,13 @@ async fn feed(mut stdin: ChildStdin, document: &[u8]) {
 pub(super) async fn bury(group: &Group, listener: &mut Listener, workdir: &Workdir, ended: Option<Ended>) {
     let wait = ended.map_or(SETTLE, |(_, until)| until.saturating_duration_since(Instant::now()));
     let closed = hear_out(listener, workdir, wait).await;
-    for process in group.end_family().await {
+    let family = group.end_family().await;
+    for process in family.iter().take(NAMED) {
         let deed = if closed { "was left behind by the plugin" } else { "held the plugin's output open after its end" };
         listener.remark(format!("{process} {deed}, and was killed"));
+    }
+    if let Some(more) = family.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        listener.remark(format!("and {more} more, which were killed too"));
     }
     if !closed && !hear_out(listener, workdir, LAST_WORDS).await {
         listener.remark("the plugin's output was still open, and was read no further".to_owned());

@@ -56,8 +56,13 @@ impl Registry {
 
     /// The model's file.
     pub async fn upload(&self, version: &str, bytes: &'static [u8]) {
+        self.upload_as(version, "model", bytes).await;
+    }
+
+    /// A file of the version's by that name.
+    pub async fn upload_as(&self, version: &str, key: &str, bytes: &'static [u8]) {
         let path = format!("/api/v1/registry/model_versions/{version}/getUrlForArtifact");
-        let slot = self.must("ada@example.com", "POST", &path, json!({ "key": "model", "method": "PUT" })).await;
+        let slot = self.must("ada@example.com", "POST", &path, json!({ "key": key, "method": "PUT" })).await;
         let answer = client().put(slot["url"].as_str().unwrap()).body(bytes).send().await.unwrap();
         assert!(answer.status().is_success(), "{answer:?}");
     }
