@@ -145,18 +145,37 @@ settings = {{ scanners = ["secret"], cache = "{cache}", max_age_days = 0 }}
     }
 
     pub fn run(&self, config: &str, plugin: &str, files: &[PathBuf], event: Option<&Path>) -> Tried {
-        let mut run = Command::new(env!("CARGO_BIN_EXE_scanrelay"));
-        run.current_dir(root()).stdin(Stdio::null()).env_remove("SCANRELAY_CONFIG");
-        run.env("PATH", path_with(&installed(MODELSCAN)));
-        run.arg("--config").arg(self.file(&format!("{config}.toml")));
+        let event: Vec<_> = event.iter().map(|event| ("--event", *event)).collect();
+        self.run_with(config, plugin, files, &event)
+    }
+
+    pub fn run_with(&self, config: &str, plugin: &str, files: &[PathBuf], more: &[(&str, &Path)]) -> Tried {
+        let mut run = self.scanrelay(config);
         run.args(["plugin", "test", plugin, "--json"]);
         run.args(files.iter().flat_map(|file| [Path::new("--file"), file]));
-        run.args(event.iter().flat_map(|event| [Path::new("--event"), event]));
-        let out = run.output().unwrap();
-        let said = serde_json::from_slice(&out.stdout)
-            .unwrap_or_else(|_| panic!("{plugin} {files:?}: {}", String::from_utf8_lossy(&out.stderr)));
-        Tried { said }
+        run.args(more.iter().flat_map(|(option, path)| [Path::new(option), path]));
+        Tried { said: said(&mut run) }
     }
+
+    /// What `plugin list` says of that configuration.
+    pub fn list(&self, config: &str) -> Vec<Value> {
+        let list = said(self.scanrelay(config).args(["plugin", "list", "--json"]));
+        list.as_array().unwrap().clone()
+    }
+
+    fn scanrelay(&self, config: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scanrelay"));
+        command.current_dir(root()).stdin(Stdio::null()).env_remove("SCANRELAY_CONFIG");
+        command.env("PATH", path_with(&installed(MODELSCAN)));
+        command.arg("--config").arg(self.file(&format!("{config}.toml")));
+        command
+    }
+}
+
+fn said(command: &mut Command) -> Value {
+    let out = command.output().unwrap();
+    serde_json::from_slice(&out.stdout)
+        .unwrap_or_else(|_| panic!("{command:?}: {}", String::from_utf8_lossy(&out.stderr)))
 }
 
 /// The EICAR test file's, and one of ours, as `ClamAV` reads it, `NAME:TYPE:OFFSET:HEX`. In two parts here, since it is on every list.

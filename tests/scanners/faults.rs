@@ -40,7 +40,7 @@ fn a_tool_that_is_not_installed_is_an_error_with_its_cure() {
         ("fickling", "", "pip install fickling"),
         ("clamav", "", "apt install clamav"),
         ("yara", "rules = \"RULES\"", "apt install yara"),
-        ("trivy", "max_age_days = 0", "trivy is not found in PATH"),
+        ("trivy", "max_age_days = 0, cache = \"/nowhere\"", "trivy is not found in PATH"),
     ] {
         let settings = settings.replace("RULES", &root().join("tests/scanners/rules").display().to_string());
         let env = format!("env = {{ PATH = \"{}\" }}", path.display());
@@ -99,6 +99,18 @@ fn clamscan_without_a_database_or_with_an_old_one_is_an_error() {
     };
     check("database = \"FOLDER/nowhere\", max_age_days = 0", "ClamAV exited with 2");
     check("database = \"FOLDER/database\"", "older than 7 days");
+}
+
+#[test]
+fn clamscan_takes_the_database_of_its_cache() {
+    let bench = Bench::new();
+    let marked = root().join("plugins/clamav/golden/marked.in.txt");
+    bench.configure("clamav", "[plugins.clamav]\ncache = true\nsettings = { max_age_days = 0 }\n");
+    let with =
+        |folder: &Path| bench.run_with("clamav", "clamav", std::slice::from_ref(&marked), &[("--cache", folder)]);
+    assert_eq!(with(&bench.file("database")).findings(), ["critical Test.Marked.UNOFFICIAL marked.in.txt"]);
+    fs::create_dir(bench.file("nothing")).unwrap();
+    check_error(&with(&bench.file("nothing")), "ClamAV exited with 2");
 }
 
 #[test]

@@ -126,6 +126,14 @@ fn without_a_vulnerability_database_or_with_an_old_one_it_is_an_error() {
         configure(&bench, &trivy, "");
         check("trivy exited with 1");
     }
+    let path = path_with(&recorded(&bench, &recording("files"), 0));
+    let reads = format!("read = [\"{}\"]", bench.file("recorded.json").parent().unwrap().display());
+    bench.configure("trivy", &format!("[plugins.trivy]\ncache = true\n{reads}\nenv = {{ PATH = \"{path}\" }}\n"));
+    let cache = bench.file("cache");
+    let tried = bench.run_with("trivy", "trivy", &files, &[("--cache", &cache)]);
+    assert_eq!(tried.verdict(), "unsafe", "{}", tried.said);
+    bench.configure("trivy", &format!("[plugins.trivy]\nenv = {{ PATH = \"{path}\" }}\n"));
+    check("set settings.cache, or cache = true");
 }
 
 /// The document of a run: with the image of its event's build, or without.

@@ -61,17 +61,16 @@ impl Images {
         let reference = Reference::parse(text).ok_or_else(|| {
             Failure::Never(format!("{:?} is no image reference with a registry: HOST/NAME:TAG", shown(text)))
         })?;
+        // Of one by its digest there is nothing to be asked. But who is given it asks that registry for it.
+        let asked = self.registries.iter().find(|asked| asked.registry.host == reference.host);
+        let asked = asked.ok_or_else(|| {
+            let cure = "is not one that is asked: add it to [images]";
+            Failure::Never(format!("the image registry {} {cure}", reference.host))
+        })?;
         let digest = match (&reference.which, known) {
             (Which::Digest(digest), _) => digest.clone(),
             (Which::Tag(_), Some(known)) => known,
-            (Which::Tag(tag), None) => {
-                let asked = self.registries.iter().find(|asked| asked.registry.host == reference.host);
-                let asked = asked.ok_or_else(|| {
-                    let cure = "is not one that is asked: add it to [images]";
-                    Failure::Never(format!("the image registry {} {cure}", reference.host))
-                })?;
-                asked.manifest(reference.name, tag).await?
-            }
+            (Which::Tag(tag), None) => asked.manifest(reference.name, tag).await?,
         };
         Ok(Image::new(text, digest.to_string(), reference.pinned(&digest)))
     }

@@ -59,9 +59,13 @@ async fn what_is_known_is_not_asked() {
     let nobody = images("http://127.0.0.1:1", None, None);
     let image = nobody.resolve(REFERENCE, Some(known.clone())).await.unwrap();
     assert_eq!(image.digest, known.to_string());
-    let pinned = format!("elsewhere.example.com/model@sha256:{}", "cd".repeat(32));
-    let image = nobody.resolve(&pinned, Some(known)).await.unwrap();
-    assert_eq!((image.pinned, image.digest), (pinned, format!("sha256:{}", "cd".repeat(32))));
+    let pinned = format!("images.example.com/model@sha256:{}", "cd".repeat(32));
+    let image = nobody.resolve(&pinned, Some(known.clone())).await.unwrap();
+    assert_eq!((image.pinned, image.digest), (pinned.clone(), format!("sha256:{}", "cd".repeat(32))));
+    // A scanner would ask there for it.
+    let elsewhere = pinned.replace("images.", "elsewhere.");
+    let failure = nobody.resolve(&elsewhere, Some(known)).await.unwrap_err();
+    assert!(format!("{failure:?}").contains("elsewhere.example.com is not one that is asked"), "{failure:?}");
 }
 
 #[tokio::test]
