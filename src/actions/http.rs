@@ -95,6 +95,12 @@ impl Client {
         url
     }
 
+    /// The address of a path, and perhaps a query, below it. `None`: it is none, or leads elsewhere.
+    pub fn at(&self, path: &str) -> Option<Url> {
+        let url = Url::parse(&format!("{}{path}", self.base.as_str().trim_end_matches('/'))).ok()?;
+        (path.starts_with('/') && url.origin() == self.base.origin() && url.fragment().is_none()).then_some(url)
+    }
+
     pub async fn send(&self, request: Request) -> Result<Answer, Unreachable> {
         let from = request.url.origin().ascii_serialization();
         let lost = |error: &reqwest::Error| Unreachable {
@@ -283,6 +289,18 @@ mod tests {
         check("https://ci.example.com/?a=b", "query");
         check("ci.example.com", "relative URL");
         assert!(client("http://ci.example.com", true).is_ok());
+    }
+
+    #[test]
+    fn a_path_stays_at_the_service() {
+        let client = client("https://api.example.com/v1", false).unwrap();
+        let check =
+            |path: &str, url: Option<&str>| assert_eq!(client.at(path).as_ref().map(Url::as_str), url, "{path}");
+        check("/runs/7?full=1", Some("https://api.example.com/v1/runs/7?full=1"));
+        check("//evil.example.com/", Some("https://api.example.com/v1//evil.example.com/"));
+        check(".evil.example.com/", None);
+        check("@evil.example.com/", None);
+        check("/runs#7", None);
     }
 
     #[test]

@@ -9,7 +9,6 @@ mod console;
 mod follow;
 mod forward;
 mod job;
-mod pace;
 mod queue;
 mod search;
 mod server;

@@ -7,10 +7,14 @@
 
 mod call;
 mod checkpoint;
+mod command;
 mod end;
+mod endpoint;
 mod fields;
+mod github;
 mod http;
 mod jenkins;
+mod pace;
 mod say;
 mod settings;
 mod stop;
@@ -75,6 +79,9 @@ async fn acted(name: &str) -> Option<End> {
 /// Every action there is.
 async fn act(name: &str, call: &Call, stop: &mut Stop) -> Option<End> {
     match name {
+        "command" => Some(command::run(call).await),
+        "github-dispatch" => Some(github::run(call, stop).await),
+        "http" => Some(endpoint::run(call, stop).await),
         "jenkins" => Some(jenkins::run(call, stop).await),
         _ => None,
     }

@@ -1,7 +1,6 @@
 //! The way of a run: intent, trigger, queue, build, end; from wherever an earlier attempt has come to.
 
 use super::console::Console;
-use super::pace::{Pace, Patience};
 use super::search::{Found, Sought};
 use super::server::Server;
 use super::settings::Settings;
@@ -11,6 +10,7 @@ use super::{build, forward, job, queue, search, trigger, webhook};
 use crate::call::Call;
 use crate::end::End;
 use crate::fields::Facts;
+use crate::pace::{Pace, Patience};
 use crate::say;
 
 /// One run, and how far it is.

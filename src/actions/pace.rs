@@ -1,4 +1,4 @@
-//! How often Jenkins is asked: its remote API tells nobody anything by itself.
+//! How often a service is asked that tells nobody anything by itself.
 
 use std::time::Duration;
 

@@ -1,0 +1,28 @@
+//! What an answer means that is no good one, with the cure. Nothing of what the service wrote is repeated.
+
+/// To the call.
+pub fn refused(status: u16) -> String {
+    let cure = match status {
+        400 | 415 | 422 => "compare body and fixed with what it wants",
+        401 | 403 => "check headers and the secret that they name",
+        404 => "check url and path",
+        405 => "check method",
+        409 => "it says that it was called before, or cannot be now: look there, then replay the delivery",
+        300..400 => "it leads elsewhere, and nobody follows: write the address where it is",
+        _ => "look in its own log",
+    };
+    format!("the service refused the call ({status}): {cure}")
+}
+
+/// To the question how it goes on.
+pub fn unasked(status: u16) -> String {
+    format!("how it goes on cannot be asked: the service answered {status}")
+}
+
+/// Nobody knows whether it was called.
+pub fn untold(reason: &str) -> String {
+    format!(
+        "{reason}: whether the service took the call cannot be told. Look there, then replay the delivery; where it takes calls \
+         with one key for one call, say idempotent = true"
+    )
+}

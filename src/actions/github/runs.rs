@@ -1,0 +1,96 @@
+//! The runs that GitHub knows of: which one is ours, and how it stands.
+
+use serde::Deserialize;
+
+use super::api::is_limited;
+use super::settings::Settings;
+
+/// Runs that are looked at in one request.
+const PAGE: usize = 100;
+/// Where more runs have begun since, they are not searched any further.
+const MOST_PAGES: usize = 10;
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    workflow_runs: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    id: u64,
+    /// What `run-name` made.
+    display_title: Option<String>,
+    name: Option<String>,
+}
+
+/// A run as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct State {
+    pub status: Option<String>,
+    pub conclusion: Option<String>,
+    pub html_url: Option<String>,
+    pub run_number: Option<u64>,
+}
+
+/// What came of a look at one run.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Seen {
+    There(State),
+    /// It is not there (any more).
+    Gone,
+    /// The token may not look.
+    Shut(String),
+    /// GitHub did not say.
+    Silent(String),
+}
+
+/// The youngest run that may come of a dispatch; 0: there is none.
+pub async fn youngest(settings: &Settings) -> Result<u64, String> {
+    Ok(page(settings, 1, 1).await?.first().map_or(0, |row| row.id))
+}
+
+/// The run that has this in its title, among those that are younger than `after`. GitHub lists the youngest first.
+pub async fn find(settings: &Settings, id: &str, after: u64) -> Result<Option<u64>, String> {
+    for number in 1..=MOST_PAGES {
+        let rows = page(settings, PAGE, number).await?;
+        let younger = |row: &&Row| row.id > after;
+        let title = |row: &&Row| [&row.display_title, &row.name].into_iter().flatten().any(|title| title.contains(id));
+        if let Some(found) = rows.iter().filter(younger).find(title) {
+            return Ok(Some(found.id));
+        }
+        if rows.len() < PAGE || !rows.iter().all(|row| row.id > after) {
+            return Ok(None);
+        }
+    }
+    Ok(None)
+}
+
+async fn page(settings: &Settings, size: usize, number: usize) -> Result<Vec<Row>, String> {
+    let (mut url, event) = settings.runs();
+    url.query_pairs_mut()
+        .append_pair("event", event)
+        .append_pair("per_page", &size.to_string())
+        .append_pair("page", &number.to_string());
+    let answer = settings.get(url).await.map_err(|error| error.to_string())?;
+    match answer.status {
+        200 => answer.json::<Page>().map(|page| page.workflow_runs),
+        status => Err(format!("the runs cannot be listed: GitHub answered {status}")),
+    }
+}
+
+/// How one run stands.
+pub async fn look(settings: &Settings, run: u64) -> Seen {
+    let url = settings.repository(&["actions", "runs", &run.to_string()]);
+    match settings.get(url).await {
+        Ok(answer) => match answer.status {
+            200 => answer.json().map_or_else(Seen::Silent, Seen::There),
+            404 => Seen::Gone,
+            status @ (401 | 403) if !is_limited(&answer) => {
+                Seen::Shut(format!("GitHub does not show the run ({status})"))
+            }
+            status => Seen::Silent(format!("GitHub answered {status}")),
+        },
+        Err(error) => Seen::Silent(error.to_string()),
+    }
+}

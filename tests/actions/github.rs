@@ -1,0 +1,184 @@
+//! The action `github-dispatch`, with what GitHub's API says and does about it.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::harness::until;
+use crate::plant::Plant;
+use crate::service::{Answer, Asked, Service};
+
+const SECRETS: &str = "GITHUB_TOKEN = { file = \"token\" }";
+const RUN: &str = "https://github.example.com/acme/deploy/actions/runs/101";
+
+/// What stands at GitHub.
+#[derive(Default)]
+struct Hub {
+    runs: Vec<Value>,
+    /// Runs are shown, and dispatches answered.
+    quiet: bool,
+    mute: bool,
+    /// The workflow has no `run-name`.
+    nameless: bool,
+    refuses: Option<u16>,
+}
+
+type Shared = Arc<Mutex<Hub>>;
+
+async fn hub() -> (Service, Shared) {
+    let hub = Shared::default();
+    // Somebody else's.
+    hub.lock().unwrap().runs.push(json!({ "id": 90, "display_title": "nightly", "status": "completed" }));
+    let at = Arc::clone(&hub);
+    let service = Service::start(move |asked: &Asked| answer(&mut at.lock().unwrap(), asked)).await;
+    (service, hub)
+}
+
+fn answer(hub: &mut Hub, asked: &Asked) -> Answer {
+    let (path, query) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
+    match (asked.method.as_str(), path.strip_prefix("/api/v3/repos/acme/deploy").unwrap_or("")) {
+        ("POST", "/actions/workflows/deploy.yml/dispatches" | "/dispatches") => {
+            if let Some(status) = hub.refuses {
+                return Answer::Json(status, json!({ "message": "no" }));
+            }
+            let inputs = asked.body.get("inputs").or(asked.body.get("client_payload")).unwrap();
+            let title = if hub.nameless {
+                "deploy".to_owned()
+            } else {
+                format!("deploy ({})", inputs["scanrelay_run_id"].as_str().unwrap())
+            };
+            let id = 101 + hub.runs.len() - 1;
+            let run = json!({
+                "id": id, "display_title": title, "name": "deploy", "status": "queued", "conclusion": null,
+                "html_url": RUN, "run_number": 12,
+            });
+            hub.runs.push(run);
+            if hub.mute { Answer::Never } else { Answer::Json(204, Value::Null) }
+        }
+        ("GET", "/actions/workflows/deploy.yml/runs" | "/actions/runs") => {
+            assert!(
+                query.contains("event=workflow_dispatch") || query.contains("event=repository_dispatch"),
+                "{query}"
+            );
+            let shown = hub.runs.iter().rev().filter(|run| !hub.quiet || run["id"] == 90).cloned();
+            let most = if query.contains("per_page=1&") { 1 } else { 100 };
+            Answer::Json(200, json!({ "workflow_runs": shown.take(most).collect::<Vec<_>>() }))
+        }
+        ("GET", run) => {
+            let id = run.strip_prefix("/actions/runs/").and_then(|id| id.parse::<u64>().ok());
+            let found = hub.runs.iter().find(|run| run["id"].as_u64() == id);
+            found.map_or(Answer::Json(404, Value::Null), |run| Answer::Json(200, run.clone()))
+        }
+        _ => Answer::Json(404, Value::Null),
+    }
+}
+
+fn ends(hub: &Shared, conclusion: &str) {
+    let mut hub = hub.lock().unwrap();
+    let run = hub.runs.last_mut().unwrap();
+    (run["status"], run["conclusion"]) = ("completed".into(), conclusion.into());
+}
+
+fn settings(service: &Service, what: &str) -> String {
+    format!(
+        "url = \"{}/api/v3\"\nrepository = \"acme/deploy\"\n{what}\ninputs = {{ version = \"version.id\" }}\n\
+         poll_first = \"20ms\"\npoll_most = \"50ms\"\nsettle = \"500ms\"\n",
+        service.url
+    )
+}
+
+const WORKFLOW: &str = "workflow = \"deploy.yml\"\nref = \"release\"";
+
+#[tokio::test]
+async fn a_workflow_is_dispatched_once_and_followed_over_the_daemons_death() {
+    let (service, hub) = hub().await;
+    let plant = Plant::new("github-dispatch", SECRETS, &settings(&service, WORKFLOW)).await;
+    let daemon = plant.start();
+    plant.promote(&daemon).await;
+    plant.has_come_to(&daemon, "running").await;
+    daemon.kill();
+    ends(&hub, "success");
+    let daemon = plant.start();
+    assert_eq!(plant.conclusion(&daemon).await, ["complete", "run 101: success", RUN]);
+    let dispatches = service.asked("POST");
+    assert_eq!(dispatches.len(), 1);
+    let asked = &dispatches[0];
+    assert_eq!(asked.body["ref"], "release");
+    assert!(asked.body["inputs"]["version"].is_string());
+    assert!(asked.body["inputs"]["scanrelay_run_id"].as_str().unwrap().ends_with("-1-1-github-dispatch"));
+    assert_eq!(asked.header("authorization"), "Bearer a token of the service");
+    assert_eq!(asked.header("x-github-api-version"), "2022-11-28");
+}
+
+#[tokio::test]
+async fn killed_in_the_middle_of_the_dispatch_its_run_is_found_and_no_second_one_made() {
+    let (service, hub) = hub().await;
+    hub.lock().unwrap().mute = true;
+    let plant = Plant::new("github-dispatch", SECRETS, &settings(&service, WORKFLOW)).await;
+    let daemon = plant.start();
+    plant.promote(&daemon).await;
+    until("the dispatch", async || service.asked("POST").len(), |dispatches| *dispatches == 1).await;
+    daemon.kill();
+    ends(&hub, "success");
+    let daemon = plant.start();
+    assert_eq!(plant.conclusion(&daemon).await[0], "complete");
+    assert_eq!((service.asked("POST").len(), hub.lock().unwrap().runs.len()), (1, 2));
+}
+
+#[tokio::test]
+async fn killed_before_the_dispatch_it_is_made_after_all() {
+    let (service, hub) = hub().await;
+    // Nobody listens at first: the intent is stored, and nothing has left.
+    let plant = Plant::new("github-dispatch", SECRETS, &settings(&service, WORKFLOW)).await;
+    hub.lock().unwrap().refuses = Some(502);
+    let daemon = plant.start();
+    plant.promote(&daemon).await;
+    until("the dispatch", async || service.asked("POST").len(), |dispatches| *dispatches == 1).await;
+    daemon.kill();
+    hub.lock().unwrap().refuses = None;
+    let daemon = plant.start();
+    plant.has_come_to(&daemon, "running").await;
+    ends(&hub, "success");
+    assert_eq!(plant.conclusion(&daemon).await[0], "complete");
+    assert_eq!((service.asked("POST").len(), hub.lock().unwrap().runs.len()), (2, 2));
+}
+
+#[tokio::test]
+async fn an_event_is_dispatched_for_whichever_workflow_listens() {
+    let (service, hub) = hub().await;
+    let own = settings(&service, "event = \"model-promoted\"");
+    let forward = "forward = { url = \"https://models.example.com/{result.number}/{result.run}\" }\n";
+    let plant = Plant::new("github-dispatch", SECRETS, &(own + forward)).await;
+    let daemon = plant.start();
+    plant.promote(&daemon).await;
+    plant.has_come_to(&daemon, "running").await;
+    ends(&hub, "success");
+    assert_eq!(plant.conclusion(&daemon).await[2], "https://models.example.com/12/101");
+    assert_eq!(service.asked("POST")[0].body["event_type"], "model-promoted");
+}
+
+#[tokio::test]
+async fn what_went_wrong_is_told_with_the_cure() {
+    let check = async |prepare: fn(&mut Hub), conclusion: &str, words: &str, url: &str| {
+        let (service, hub) = hub().await;
+        prepare(&mut hub.lock().unwrap());
+        let plant = Plant::new("github-dispatch", SECRETS, &settings(&service, WORKFLOW)).await;
+        let daemon = plant.start();
+        plant.promote(&daemon).await;
+        if !conclusion.is_empty() {
+            plant.has_come_to(&daemon, "running").await;
+            ends(&hub, conclusion);
+        }
+        let [status, summary, found] = plant.conclusion(&daemon).await;
+        assert_eq!((status.as_str(), found.as_str()), ("failed", url), "{summary}");
+        assert!(summary.contains(words), "{summary}");
+    };
+    check(|_| {}, "failure", "run 101 ended failure", RUN).await;
+    check(|_| {}, "neutral", "run 101 ended neutral", RUN).await;
+    check(|hub| hub.refuses = Some(401), "", "GITHUB_TOKEN has expired", "").await;
+    check(|hub| hub.refuses = Some(403), "", "it needs Actions: write", "").await;
+    check(|hub| hub.refuses = Some(404), "", "no such repository or workflow", "").await;
+    check(|hub| hub.refuses = Some(422), "", "declare every input", "").await;
+    check(|hub| hub.nameless = true, "", "write run-name in the workflow", "").await;
+    check(|hub| hub.quiet = true, "", "no run has its id in the title", "").await;
+}
