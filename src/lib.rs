@@ -38,7 +38,7 @@
 //! | anybody else | [`registry::Generic`] | [`Scheme::standard_webhooks`], [`Scheme::svix`], or your own [`HmacScheme`](signature::HmacScheme) |
 //!
 //! Where a registry has no event of its own for a promotion or a scan, [`Rules`](registry::Rules) say which of its changes is one:
-//! [`Receiver::with_rules`]. Programs to begin with are in `examples/`: `receiver_actix.rs`, `receiver_axum.rs`, and
+//! [`Receiver::with_rules`]. Programs to begin with are in `examples/`: `receiver_actix.rs`, `receiver_axum.rs`, `plugin.rs`, and
 //! `verify.rs`, which says why a saved request does not verify ([`diagnosis`]).
 //!
 //! # Features

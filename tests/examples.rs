@@ -110,3 +110,45 @@ fn a_saved_request_is_verified_or_explained() {
     let (code, said) = run(&wrong);
     assert!(code == Some(1) && said.starts_with("wrong secret: "), "{code:?} {said}");
 }
+
+/// The bytes of a safetensors file with one tensor.
+fn safetensors(tensor: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{\"__metadata__\":{{\"format\":\"pt\"}},\"weight\":{tensor}}}");
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat()
+}
+
+#[test]
+fn a_scanner_that_knows_one_format_says_safe_of_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let plugin = folder.path().join("safetensors");
+    fs::create_dir(&plugin).unwrap();
+    let manifest = format!("kind = \"scanner\"\ncommand = [{:?}]\nartifact = true\n", example("plugin"));
+    fs::write(plugin.join("plugin.toml"), manifest).unwrap();
+    let tensor = r#"{"dtype":"U8","shape":[4],"data_offsets":[0,4]}"#;
+    let good = safetensors(tensor, b"1234");
+    let check = |files: &[&[u8]], verdict: &str, words: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scanrelay"));
+        command.args(["plugin", "test", "--json"]).arg(&plugin).env_remove("SCANRELAY_CONFIG");
+        for (number, bytes) in files.iter().enumerate() {
+            let file = folder.path().join(format!("model-{number}.safetensors"));
+            fs::write(&file, bytes).unwrap();
+            command.arg("--file").arg(file);
+        }
+        let output = command.output().unwrap();
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(said["conclusion"]["verdict"], verdict, "{said}");
+        assert!(said["conclusion"].to_string().contains(words), "{said}");
+    };
+    check(&[&good], "safe", "1 of 1 files are safetensors");
+    check(&[&good, &good], "safe", "2 of 2 files");
+    check(&[&good, b"\x80\x04cos\nsystem\n."], "inconclusive", "1 of 2 files");
+    check(&[], "inconclusive", "0 of 0 files");
+    check(&[b""], "inconclusive", "shorter than a header");
+    check(&[&good[..good.len() - 1]], "inconclusive", "not all there is in it");
+    check(&[&[&good[..], b"PK"].concat()], "inconclusive", "not all there is in it");
+    check(&[&safetensors("{}", b"")], "inconclusive", "a tensor has no place");
+    check(&[&[&5_u64.to_le_bytes()[..], b"[1,2]"].concat()], "inconclusive", "no JSON object");
+    check(&[&[0xff; 64]], "inconclusive", "does not begin with the length");
+    let overlapping = r#"{"data_offsets":[0,4]},"other":{"data_offsets":[2,4]}"#;
+    check(&[&safetensors(overlapping, b"1234")], "inconclusive", "not all there is in it");
+}

@@ -26,7 +26,7 @@ pub async fn run(call: &Call, stop: &mut Stop) -> End {
         Err(end) => return end,
     };
     tokio::select! {
-        end = run.to_its_end() => end,
+        end = run.follow() => end,
         () = stop.asked() => End::Later("it was stopped".to_owned()),
     }
 }

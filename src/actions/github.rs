@@ -27,7 +27,7 @@ pub async fn run(call: &Call, stop: &mut Stop) -> End {
         Err(end) => return end,
     };
     tokio::select! {
-        end = run.to_its_end() => return end,
+        end = run.follow() => return end,
         () = stop.asked() => {}
     }
     if settings.cancel {

@@ -150,7 +150,7 @@ pub async fn update_cache(
 ) -> Result<(), String> {
     let clock = Clock::system();
     let live = Live::new(config, clock, kernel).map_err(|error| error.to_string())?;
-    let run = format!("byhand-{}-update-{plugin}-{}", std::process::id(), clock.now().as_millis());
+    let run = format!("byhand-update-{plugin}-{}", clock.now().as_millis());
     live.update(plugin, run, stop).await
 }
 

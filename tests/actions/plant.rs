@@ -32,8 +32,10 @@ impl Plant {
         let own = self.site.configuration();
         let (general, _) = own.split_once("[[routes]]").unwrap();
         let Self { plugin, secrets, settings, .. } = self;
+        // Where a test's program writes what it has seen.
+        let folder = self.site.path("");
         format!(
-            "plugin_path = [{plugins:?}]\n{general}\n[plugins.{plugin}]\nsecrets = {{ {secrets} }}\n\
+            "plugin_path = [{plugins:?}]\n{general}\n[plugins.{plugin}]\nwrite = [{folder:?}]\nsecrets = {{ {secrets} }}\n\
              [plugins.{plugin}.settings]\n{settings}\n[[routes]]\non = \"promotion\"\nactions = [\"{plugin}\"]\n"
         )
     }

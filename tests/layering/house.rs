@@ -105,7 +105,9 @@ impl House {
         let mut module = source.module();
         let rest = match names[..] {
             ["crate", ref rest @ ..] => {
-                module.clear();
+                // The second binary has a root of its own.
+                let own = module.first().is_some_and(|room| *room == "actions");
+                module.truncate(usize::from(own));
                 rest
             }
             ["super", ..] => {

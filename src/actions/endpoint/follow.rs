@@ -52,7 +52,7 @@ impl<'a> Run<'a> {
     }
 
     /// What came of the run. Where it must be left, an attempt that follows finds what was stored.
-    pub async fn to_its_end(&mut self) -> End {
+    pub async fn follow(&mut self) -> End {
         loop {
             let gone_on = match self.step.clone() {
                 Step::Open => match self.at(Step::Intent).await {
@@ -176,7 +176,7 @@ impl<'a> Run<'a> {
                 }
                 Ok(Answer { status: status @ (401 | 403), .. }) => return End::Later(words::unasked(status)),
                 Ok(Answer { status: status @ (202 | 204 | 408 | 429 | 500..), .. }) => {
-                    say::log(&words::unasked(status))
+                    say::log(&words::unasked(status));
                 }
                 Ok(answer) => return End::failed(words::unasked(answer.status)),
                 Err(error) => say::log(&error.to_string()),

@@ -43,7 +43,7 @@ impl<'a> Run<'a> {
     }
 
     /// What came of the run. Where it must be left, an attempt that follows finds what was stored.
-    pub async fn to_its_end(&mut self) -> End {
+    pub async fn follow(&mut self) -> End {
         loop {
             let gone_on = match self.step {
                 None => self.intend().await,
