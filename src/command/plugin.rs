@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -106,6 +106,10 @@ async fn try_one(config: &Path, test: Test, folder: &Folder) -> Outcome {
         None => Given { event: example(plugin.kind), image: None, checkpoint: None },
     };
     let stop = super::serve::until_signalled()?;
+    if plugin.cell.user.is_some() {
+        // Another user has to pass through it; what is in it is given to that user alone.
+        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o711))?;
+    }
     let trial = Trial {
         plugin,
         event,

@@ -3,16 +3,16 @@
 //! The TCP side is read-only and checks `Host`; the socket beside the store also takes acts, each with the peer's uid.
 
 pub mod acts;
+mod peer;
 pub mod verdicts;
 
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Extensions, Server};
+use actix_web::dev::Server;
 use actix_web::guard::Guard;
 use actix_web::http::header::HOST;
-use actix_web::rt::net::UnixStream;
 use actix_web::web::{self, Data, Path, Query, ServiceConfig};
 use actix_web::{HttpResponse, guard};
 use rustls::sign::CertifiedKey;
@@ -115,7 +115,7 @@ pub fn serve(admin: &Admin, listener: std::net::TcpListener) -> std::io::Result<
 /// Serves the socket, which only its owner can open.
 pub fn serve_socket(admin: &Admin, listener: UnixListener) -> std::io::Result<Server> {
     let admin = admin.clone();
-    CONNECTIONS.on_socket(listener, remember_uid, move |config| {
+    CONNECTIONS.on_socket(listener, peer::greet, move |config| {
         config
             .app_data(Data::new(admin.clone()))
             .configure(reads)
@@ -123,12 +123,6 @@ pub fn serve_socket(admin: &Admin, listener: UnixListener) -> std::io::Result<Se
             .configure(verdicts::acts)
             .default_service(web::to(|| async { not_found() }));
     })
-}
-
-fn remember_uid(stream: &UnixStream, data: &mut Extensions) {
-    if let Ok(peer) = stream.peer_cred() {
-        data.insert(Uid(peer.uid()));
-    }
 }
 
 fn reads(config: &mut ServiceConfig) {

@@ -105,7 +105,8 @@ impl Cache {
 
     /// Begins a generation: a copy of the current one, for the updaters that bring only what is new.
     pub fn fresh(&self) -> Result<Fresh, NotFresh> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.root).map_err(|error| self.failed(error))?;
+        // A plugin that runs as another user passes through it to its generation.
+        DirBuilder::new().recursive(true).mode(0o711).create(&self.root).map_err(|error| self.failed(error))?;
         let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(self.root.join("lock"));
         let lock = lock.map_err(|error| self.failed(error))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {

@@ -12,6 +12,7 @@ mod conclude;
 mod family;
 mod group;
 mod leftovers;
+mod lend;
 mod listen;
 mod log;
 mod mask;
@@ -133,9 +134,15 @@ async fn start(spec: &Spec) -> Result<Started, String> {
     let spec = spec.clone();
     let started = tokio::task::spawn_blocking(move || {
         let run = &spec.invocation.run;
-        let workdir = Workdir::create(&spec.work_root, &run.id, run.attempt, &document, &spec.body)?;
+        let mut workdir = Workdir::create(&spec.work_root, &run.id, run.attempt, &document, &spec.body)?;
         if let Some(folder) = &spec.artifact {
             workdir.adopt(folder)?;
+        }
+        if let Some(user) = spec.cell.as_ref().and_then(|cell| cell.user.as_ref()) {
+            workdir.lend(user)?;
+            if let Some(cache) = &spec.cache {
+                lend::lend(&cache.path, user)?;
+            }
         }
         let marker = cell::marker();
         let mut command = spec.command(&workdir, &marker)?;

@@ -151,11 +151,18 @@ async fn going_on(store: &Store) -> Result<Clock> {
 }
 
 /// The store's folder and those of the working directories and the caches, for this user alone.
+///
+/// Where a plugin runs as another user, that one has to pass through them; what is in them stays our own.
 fn make_folders(config: &Config) -> Result<()> {
+    let mode = if config.plugins.values().any(|plugin| plugin.cell.user.is_some()) { 0o711 } else { 0o700 };
     for folder in config.store.path.parent().into_iter().chain([config.store.work.as_path(), &config.store.caches]) {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| {
             format!("store.url: {} cannot be made: give this user the folder above it", folder.display())
         })?;
+        if mode != 0o700 {
+            fs::set_permissions(folder, Permissions::from_mode(mode))
+                .with_context(|| format!("{} cannot be opened for plugins with run_as", folder.display()))?;
+        }
     }
     Ok(())
 }

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 
 use scanrelay::plugin::Verdict;
 
 use crate::daemon::runner::tests::{SAFE, Stage, runs, scan, text};
-use crate::daemon::runner::{End, Kernel};
+use crate::daemon::runner::{End, Kernel, User};
 
 /// The script's words, when it ended well.
 async fn said(stage: Stage) -> String {
@@ -211,4 +212,28 @@ async fn whoever_leaves_the_group_stays_in_the_cell_and_is_found() {
     let pid = words.lines().find(|line| line.parse::<u32>().is_ok()).unwrap();
     assert!(words.contains("Permission denied") && words.contains("and was killed"), "{words}");
     assert!(!runs(pid));
+}
+
+/// Takes root: nobody else can become somebody else.
+#[tokio::test]
+async fn another_user_has_the_folder_and_nothing_else() {
+    let root = std::process::Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+    let user = || User { name: "nobody".to_owned(), id: 65_534, group: 65_534 };
+    let script =
+        format!("id -u; id -g; id -G; cat event.json >/dev/null && echo x > new && ls -n new | cut -d' ' -f3; {SAFE}");
+    let stage = Stage::new(&script).confined(|cell| cell.user = Some(user()));
+    if !root {
+        let run = stage.run().await;
+        let End::NotStarted(reason) = run.end else { panic!("{run:?}") };
+        assert!(reason.contains("was not given to nobody"), "{reason}");
+        return;
+    }
+    // The way there is closed to others at first, as temporary folders are.
+    let run = stage.run().await;
+    let End::NotStarted(reason) = run.end else { panic!("{run:?}") };
+    assert!(reason.starts_with("nobody cannot enter /"), "{reason}");
+    let open = |path: &std::path::Path| fs::set_permissions(path, fs::Permissions::from_mode(0o711)).unwrap();
+    open(stage.root.path());
+    open(&stage.spec.work_root);
+    assert_eq!(said(stage).await, "65534\n65534\n65534\n65534\n");
 }

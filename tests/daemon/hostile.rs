@@ -198,3 +198,17 @@ async fn a_file_s_name_is_no_word_of_the_scanner_s() {
     assert_eq!(verdicts, ["unsafe"]);
     case.serves_on().await;
 }
+
+#[tokio::test]
+async fn who_may_use_local_sockets_may_not_use_ours() {
+    let case = Case::new("local_sockets = true", "1m").await;
+    let asks = "python3 -c 'import os, socket\nsocket.setdefaulttimeout(20)\nthere = socket.socket(socket.AF_UNIX)\nthere.connect(os.environ[\"SITE\"] + \"/state/admin.sock\")\ntry:\n  there.sendall(b\"GET /healthz HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n\")\n  print(\"heard\", there.recv(99))\nexcept OSError as error:\n  print(\"heard\", type(error).__name__)'";
+    let job = case.run(&format!("{asks}; {SAFE}")).await;
+    let log = job["attempts"][0]["log"].as_str().unwrap();
+    assert!(["heard b''\n", "heard BrokenPipeError\n", "heard ConnectionResetError\n"].contains(&log), "{log}");
+    assert!(case.daemon.log().contains("a plugin was refused at the admin socket"));
+    // A person of the same user is heard.
+    let (code, said, stderr) = case.site.run(&["status"]);
+    assert!(code == 0 && said.contains("scan"), "{said}{stderr}");
+    case.serves_on().await;
+}

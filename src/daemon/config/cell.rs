@@ -111,10 +111,17 @@ pub(super) fn cell(raw: &RawPlugin, folder: Option<PathBuf>, key: &str, sandbox:
         });
         checked.collect::<Result<Vec<_>, _>>()
     };
+    let sandbox = self::sandbox(raw.sandbox.as_deref(), &format!("{key}.sandbox"), sandbox)?;
+    if sandbox == Sandbox::Off && raw.run_as.is_some() {
+        return Err(at(
+            "run_as",
+            "without a cell nobody becomes another user: remove it, or sandbox = \"off\"".to_owned(),
+        ));
+    }
     let mut read = absolute("read", &raw.read)?;
     read.extend(folder);
     Ok(Cell {
-        sandbox: self::sandbox(raw.sandbox.as_deref(), &format!("{key}.sandbox"), sandbox)?,
+        sandbox,
         bounds: bounds(&raw.limits, &format!("{key}.limits"))?,
         read,
         write: absolute("write", &raw.write)?,

@@ -2,13 +2,15 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
 use rustix::io::Errno;
 use scanrelay::plugin::printable;
 
+use super::cell::User;
+use super::lend::lend;
 use super::sweep;
 
 /// Removed when it is dropped, whatever the plugin made of it.
@@ -16,6 +18,8 @@ pub(super) struct Workdir {
     path: PathBuf,
     /// The folder itself: what the plugin does to its name does not lead us astray.
     folder: Option<File>,
+    /// User and group, where they are not ours.
+    owner: Option<(u32, u32)>,
 }
 
 impl Workdir {
@@ -39,7 +43,7 @@ impl Workdir {
             Err(error) => return Err(explained(&path, error)),
         }
         // From here on the guard removes it.
-        let mut workdir = Self { path, folder: None };
+        let mut workdir = Self { path, folder: None, owner: None };
         let folder = File::open(&workdir.path).map_err(|error| explained(&workdir.path, error))?;
         workdir.folder = Some(folder);
         for (file, bytes) in [(workdir.event(), document), (workdir.path.join("body"), body)] {
@@ -69,6 +73,13 @@ impl Workdir {
             printable(&format!("{} was not moved to {}: {error}", folder.display(), self.artifact().display()))
                 .into_owned()
         })
+    }
+
+    /// Makes it another user's, with all that is in it now and all that we put there later.
+    pub(super) fn lend(&mut self, user: &User) -> Result<(), String> {
+        lend(&self.path, user)?;
+        self.owner = Some((user.id, user.group));
+        Ok(())
     }
 
     /// Where a wrapper writes the contract's lines.
@@ -101,7 +112,11 @@ impl Workdir {
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(folder, NEW, flags, Mode::RUSR | Mode::WUSR)?;
-        File::from(file).write_all(document)?;
+        let mut file = File::from(file);
+        file.write_all(document)?;
+        if let Some((user, group)) = self.owner {
+            fchown(&file, Some(user), Some(group))?;
+        }
         renameat(folder, NEW, folder, "checkpoint.json")?;
         Ok(())
     }

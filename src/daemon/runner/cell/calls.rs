@@ -33,7 +33,7 @@ const NEVER: &[libc::c_long] = &[
 /// what. The number of the process is one of them, and 0 is whoever asks.
 const TO_ITSELF: &[(libc::c_long, &[(u8, libc::c_int)])] = &[
     (libc::SYS_prlimit64, &[(0, 0)]),
-    (libc::SYS_setpriority, &[(0, libc::PRIO_PROCESS as libc::c_int), (1, 0)]),
+    (libc::SYS_setpriority, &[(0, PRIO_PROCESS), (1, 0)]),
     (libc::SYS_sched_setscheduler, &[(0, 0)]),
     (libc::SYS_sched_setparam, &[(0, 0)]),
     (libc::SYS_sched_setattr, &[(0, 0)]),
@@ -41,6 +41,7 @@ const TO_ITSELF: &[(libc::c_long, &[(u8, libc::c_int)])] = &[
     (libc::SYS_migrate_pages, &[(0, 0)]),
     (libc::SYS_move_pages, &[(0, 0)]),
 ];
+const PRIO_PROCESS: libc::c_int = 0;
 const IOPRIO_WHO_PROCESS: libc::c_int = 1;
 /// x86's third numbering, which the filter would else not know.
 const X32: i64 = 0x4000_0000;

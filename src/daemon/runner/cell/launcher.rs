@@ -47,7 +47,7 @@ pub fn launch(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(refusal) => refusal,
         Ok(kernel) => match command.first() {
             // It was only asked what can be enforced.
-            None => return told(&kernel),
+            None => return told(kernel),
             Some(program) => {
                 sigpipe::reset();
                 match nix::unistd::execv(program, &command) {
@@ -85,7 +85,7 @@ fn confine(orders: &Orders) -> Result<Kernel, Refusal> {
     Ok(kernel)
 }
 
-fn told(kernel: &Kernel) -> ExitCode {
-    let told = serde_json::to_string(kernel).unwrap_or_default();
+fn told(kernel: Kernel) -> ExitCode {
+    let told = serde_json::to_string(&kernel).unwrap_or_default();
     if writeln!(io::stdout(), "{told}").is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
