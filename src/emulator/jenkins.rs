@@ -65,9 +65,10 @@ async fn serve(registry: Data<Registry>, request: HttpRequest, body: Bytes) -> H
     jenkins.go_on(registry.options.build_time);
     let teller = Teller { jenkins, base: &asked.base };
     match (&asked.method, &path[..]) {
-        (&Method::GET, []) => page("Dashboard"),
+        (&Method::GET | &Method::HEAD, []) => page("Dashboard"),
         (&Method::GET, ["api", "json"]) => json(&asked, teller.root()),
         (&Method::GET, ["me", "api", "json"]) => json(&asked, teller.user(&user)),
+        (&Method::GET, ["user", name, "api", "json"]) => json(&asked, teller.user(name)),
         (&Method::GET, ["computer", "api", "json"]) => json(&asked, teller.computers()),
         (&Method::GET, ["crumbIssuer", "api", "json"]) => door::crumb(jenkins, &asked, &user),
         (&Method::GET, ["queue", "api", "json"]) => json(&asked, teller.queue()),

@@ -57,6 +57,7 @@ pub fn located(status: u16, location: &str) -> HttpResponse {
 
 pub fn error(status: u16, words: &str) -> HttpResponse {
     answer(status)
+        .insert_header(("X-Error", words))
         .content_type("text/html;charset=utf-8")
         .body(format!("<!DOCTYPE html><title>Error {status} {words}</title><h2>HTTP ERROR {status} {words}</h2>"))
 }
