@@ -144,25 +144,18 @@ impl Field {
             What::Fact { name, default } => (name.to_string(), facts.get(name).or_else(|| default.clone())),
         };
         let value = value.ok_or_else(|| Fault::at(key, format!("the event has no {name}: give it a default")))?;
-        let takes = |pattern: &Pattern| match pattern.takes(&value) {
-            true => Ok(()),
-            false => {
-                let pattern = pattern.as_str();
-                Err(Fault::at(
-                    key,
-                    format!(
-                        "{name} is not what {pattern} takes: rename it there, or give the key a pattern of its own"
-                    ),
-                ))
-            }
-        };
-        match (&self.pattern, &self.what) {
-            (Some(pattern), _) => takes(pattern)?,
-            (None, What::Fact { .. }) => {
-                takes(&Pattern::new(Pattern::DEFAULT).map_err(|cause| Fault::at(key, cause))?)?
-            }
+        let given = match (&self.pattern, &self.what) {
+            (Some(pattern), _) => Some(pattern.clone()),
+            (None, What::Fact { .. }) => Some(Pattern::new(Pattern::DEFAULT).map_err(|cause| Fault::at(key, cause))?),
             // What the operator wrote is theirs.
-            (None, What::Fixed(_)) => {}
+            (None, What::Fixed(_)) => None,
+        };
+        if let Some(pattern) = given.filter(|pattern| !pattern.takes(&value)) {
+            let pattern = pattern.as_str();
+            return Err(Fault::at(
+                key,
+                format!("{name} is not what {pattern} takes: rename it there, or give the key a pattern of its own"),
+            ));
         }
         Ok(value)
     }

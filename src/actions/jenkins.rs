@@ -40,7 +40,7 @@ pub async fn run(call: &Call, stop: &mut Stop) -> End {
         Err(end) => return end,
     };
     tokio::select! {
-        end = run.to_its_end() => return end,
+        end = run.finish() => return end,
         () = stop.asked() => {}
     }
     if settings.cancel {

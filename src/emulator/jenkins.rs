@@ -55,7 +55,7 @@ async fn serve(registry: Data<Registry>, request: HttpRequest, body: Bytes) -> H
     }
     let user = match door::enter(&mut registry.state().jenkins, &asked) {
         Ok(user) => user,
-        Err(turned_away) => return turned_away,
+        Err(turned_away) => return *turned_away,
     };
     if let ["job", ..] = path[..] {
         return jobs::serve(&registry, &asked).await;

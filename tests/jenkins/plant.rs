@@ -47,13 +47,13 @@ impl Plant {
     pub fn with(mut self, line: &str) -> Self {
         let (key, _) = line.split_once(" =").unwrap();
         let others = self.settings.lines().filter(|line| !line.starts_with(&format!("{key} =")));
-        self.settings = others.chain([line]).map(|line| format!("{line}\n")).collect();
+        self.settings = others.chain([line]).collect::<Vec<_>>().join("\n");
         self
     }
 
     pub fn without(mut self, key: &str) -> Self {
         let others = self.settings.lines().filter(|line| !line.starts_with(&format!("{key} =")));
-        self.settings = others.map(|line| format!("{line}\n")).collect();
+        self.settings = others.collect::<Vec<_>>().join("\n");
         self
     }
 
@@ -68,9 +68,11 @@ impl Plant {
         let own = self.site.configuration();
         let (general, _) = own.split_once("[[routes]]").unwrap();
         format!(
-            "plugin_path = [{plugins:?}]\n{general}\n[plugins.jenkins]\nsecrets = {}\n[plugins.jenkins.settings]\n\
+            "plugin_path = [\"{}\"]\n{general}\n[plugins.jenkins]\nsecrets = {}\n[plugins.jenkins.settings]\n\
              poll_first = \"20ms\"\npoll_most = \"100ms\"\nsettle = \"300ms\"\n{}\n{route}",
-            self.secrets, self.settings
+            plugins.display(),
+            self.secrets,
+            self.settings
         )
     }
 

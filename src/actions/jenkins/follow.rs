@@ -53,7 +53,7 @@ impl<'a> Run<'a> {
     }
 
     /// What came of the run. Where it must be left, an attempt that follows finds what was stored.
-    pub async fn to_its_end(&mut self) -> End {
+    pub async fn finish(&mut self) -> End {
         loop {
             let gone_on = match self.step {
                 None => self.intend().await,
@@ -144,11 +144,9 @@ impl<'a> Run<'a> {
             match search::look(self.server, sought, next).await {
                 Ok(found @ (Found::Queued(_) | Found::Building(_))) => return Ok(found),
                 Ok(found) if last => return Ok(found),
-                Ok(_) => {}
                 Err(cause) if last => return Err(End::Later(cause)),
-                Err(_) => {}
+                Ok(_) | Err(_) => pace.pause().await,
             }
-            pace.pause().await;
         }
     }
 

@@ -84,7 +84,9 @@ pub async fn steer(registry: Data<Registry>, Body(asked): Body<Steer>) -> Answer
     let jenkins = &mut state.jenkins;
     if asked.start {
         let waiting: Vec<u64> = jenkins.waiting(Some(&asked.job)).map(|item| item.id).collect();
-        waiting.into_iter().for_each(|id| jenkins.start(id));
+        for id in waiting {
+            jenkins.start(id);
+        }
     }
     if asked.forget {
         jenkins.items.retain(|_, item| item.job != asked.job || item.place == super::state::Place::Waiting);

@@ -14,18 +14,18 @@ const FIELD: &str = "Jenkins-Crumb";
 const COOKIE: &str = "JSESSIONID.scanrelay";
 
 /// Who asks, or the answer that turns them away.
-pub fn enter(jenkins: &mut Jenkins, asked: &Asked) -> Result<String, HttpResponse> {
+pub fn enter(jenkins: &mut Jenkins, asked: &Asked) -> Result<String, Box<HttpResponse>> {
     if let Some(status) = jenkins.weather.refuse {
-        return Err(error(status, "as /dev/jenkins/server says"));
+        return Err(error(status, "as /dev/jenkins/server says").into());
     }
     let Some((user, secret)) = login(asked) else {
-        return Err(error(403, "anonymous is missing the Overall/Read permission"));
+        return Err(error(403, "anonymous is missing the Overall/Read permission").into());
     };
     if asked.method == Method::POST && !is_token(&secret) && !jenkins.weather.no_crumbs {
         let crumb = asked.header(FIELD).unwrap_or_default().to_owned();
         let known = session(asked).is_some_and(|session| jenkins.sessions.contains(&(crumb, session)));
         if !known {
-            return Err(error(403, "No valid crumb was included in the request"));
+            return Err(error(403, "No valid crumb was included in the request").into());
         }
     }
     Ok(user)

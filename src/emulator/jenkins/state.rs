@@ -51,6 +51,7 @@ pub struct Job {
 /// How a job is made, and what becomes of its builds.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, which a test throws by its name")]
 pub struct How {
     pub parameters: Vec<String>,
     pub disabled: bool,

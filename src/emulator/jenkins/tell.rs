@@ -63,7 +63,7 @@ impl Teller<'_> {
     fn item_json(&self, item: &Item) -> Value {
         let url = self.job_url(&item.job);
         let name = item.job.rsplit('/').next();
-        let told: String = item.parameters.iter().map(|(name, value)| format!("\n{name}={value}")).collect();
+        let told: String = item.parameters.iter().flat_map(|(name, value)| ["\n", name, "=", value]).collect();
         let mut told = json!({
             "actions": actions(&item.parameters), "blocked": false, "buildable": item.place == Place::Waiting, "id": item.id,
             "inQueueSince": item.since, "params": told, "stuck": false, "url": format!("queue/item/{}/", item.id),
@@ -94,12 +94,9 @@ impl Teller<'_> {
         let builds: Vec<Value> = job.builds.values().rev().map(|build| self.build(name, build)).collect();
         let ended = |build: &&Value| build["inProgress"] == false;
         let definitions: Vec<Value> = job.how.parameters.iter().map(|name| definition(name)).collect();
-        let property = match definitions.is_empty() {
-            true => json!([]),
-            false => {
-                json!([{ "_class": "hudson.model.ParametersDefinitionProperty", "parameterDefinitions": definitions }])
-            }
-        };
+        let parameters =
+            json!({ "_class": "hudson.model.ParametersDefinitionProperty", "parameterDefinitions": definitions });
+        let property = if definitions.is_empty() { json!([]) } else { json!([parameters]) };
         json!({
             "_class": JOB, "actions": [{}], "description": "", "displayName": name.rsplit('/').next(), "fullDisplayName": name.replace('/', " » "),
             "fullName": name, "name": name.rsplit('/').next(), "url": self.job_url(name), "buildable": !job.how.disabled,
@@ -163,7 +160,8 @@ impl Teller<'_> {
         let encoded = |part: &str| -> String {
             url::form_urlencoded::byte_serialize(part.as_bytes()).collect::<String>().replace('+', "%20")
         };
-        let path: String = name.split('/').map(|part| format!("job/{}/", encoded(part))).collect();
+        let path: String =
+            name.split('/').flat_map(|part| ["job/".to_owned(), encoded(part), "/".to_owned()]).collect();
         format!("{}{path}", self.base)
     }
 }
