@@ -99,6 +99,9 @@ pub async fn run(spec: Spec, cancel: CancellationToken, notes: mpsc::Sender<Note
     };
     let record = Record::new(&spec, marker, Mask::new(&spec.secrets), notes);
     let mut listener = Listener::new(pipes.stdout, pipes.stderr, record);
+    for missing in spec.cell.iter().flat_map(|cell| cell.kernel.missing()) {
+        listener.remark(format!("the plugin was confined in part only: {missing}"));
+    }
     let cut = watch::attend(&group, pipes.stdin, &document, &mut listener, &workdir, &spec, &cancel).await;
     watch::bury(&group, &mut listener, &workdir, cut).await;
     let exit = Exit::of(cut.map(|(cut, _)| cut), group.reap());

@@ -32,6 +32,7 @@ mod recovery;
 mod redelivery;
 mod registry_faults;
 mod reload;
+mod sandbox;
 mod senders;
 mod shutdown;
 mod storage;

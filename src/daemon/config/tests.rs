@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod cell;
 mod comet;
 mod demands;
 mod images;
