@@ -48,8 +48,12 @@ impl Pulse {
         let tally = time::timeout(STATUS_PAUSE, self.store.tally()).await.ok()?.ok()?;
         let (open, running, dead) = (tally.open, self.running.count(), tally.dead);
         let notice = self.notice.borrow().as_ref().map_or_else(String::new, |notice| format!("; {notice}"));
-        let stopped: String =
-            self.breakers.open().iter().map(|row| format!("; plugin {} stopped by its breaker", row.plugin)).collect();
+        let stopped: Vec<String> = self.breakers.open().into_iter().map(|row| row.plugin).collect();
+        let stopped = if stopped.is_empty() {
+            String::new()
+        } else {
+            format!("; stopped by their breakers: {}", stopped.join(", "))
+        };
         Some(format!("{open} deliveries open, {running} jobs running, {dead} jobs dead{stopped}{notice}"))
     }
 

@@ -142,8 +142,12 @@ impl<E: Effects> Worker<E> {
     fn show_breakers(&self, slots: &Slots) {
         let (open, shown) = (slots.open_breakers(), self.breakers.open());
         if open != shown {
-            shown.iter().for_each(|row| self.metrics.breaker(&row.plugin, false));
-            open.iter().for_each(|row| self.metrics.breaker(&row.plugin, true));
+            for row in &shown {
+                self.metrics.breaker(&row.plugin, false);
+            }
+            for row in &open {
+                self.metrics.breaker(&row.plugin, true);
+            }
             self.breakers.set(open);
         }
     }

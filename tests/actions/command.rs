@@ -61,12 +61,7 @@ async fn it_is_not_started_twice_unless_it_may_be() {
         let daemon = plant.start();
         let [status, summary, _] = plant.conclusion(&daemon).await;
         let runs = plant.site.lines("runs").len();
-        match repeat {
-            true => assert_eq!((status.as_str(), runs), ("complete", 2)),
-            false => {
-                assert_eq!((status.as_str(), runs), ("failed", 1));
-                assert!(summary.contains("is not run twice"), "{summary}");
-            }
-        }
+        assert_eq!((status.as_str(), runs), if repeat { ("complete", 2) } else { ("failed", 1) });
+        assert!(repeat || summary.contains("is not run twice"), "{summary}");
     }
 }

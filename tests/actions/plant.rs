@@ -33,9 +33,9 @@ impl Plant {
         let (general, _) = own.split_once("[[routes]]").unwrap();
         let Self { plugin, secrets, settings, .. } = self;
         // Where a test's program writes what it has seen.
-        let folder = self.site.path("");
+        let (folder, plugins) = (self.site.path("").display().to_string(), plugins.display());
         format!(
-            "plugin_path = [{plugins:?}]\n{general}\n[plugins.{plugin}]\nwrite = [{folder:?}]\nsecrets = {{ {secrets} }}\n\
+            "plugin_path = [\"{plugins}\"]\n{general}\n[plugins.{plugin}]\nwrite = [\"{folder}\"]\nsecrets = {{ {secrets} }}\n\
              [plugins.{plugin}.settings]\n{settings}\n[[routes]]\non = \"promotion\"\nactions = [\"{plugin}\"]\n"
         )
     }

@@ -195,9 +195,12 @@ impl Live {
             return Ok(None);
         }
         let (cache, updated) = (Cache::of(&self.surroundings.caches, &plugin.name), plugin.update.is_some());
-        let found = tokio::task::spawn_blocking(move || match updated {
-            true => cache.current().map_err(|error| error.to_string()),
-            false => cache.current_or_empty().map(Some).map_err(|error| error.to_string()),
+        let found = tokio::task::spawn_blocking(move || {
+            if updated {
+                cache.current().map_err(|error| error.to_string())
+            } else {
+                cache.current_or_empty().map(Some).map_err(|error| error.to_string())
+            }
         });
         // The plugin has not been run: none of it costs it an attempt.
         let later = |reason: String| Outcome::Unreachable { reason, retry_after: None };

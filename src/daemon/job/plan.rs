@@ -15,6 +15,7 @@ mod votes;
 
 /// What a route asks for, kept with the delivery: a change of the configuration does not change what was accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of the route, by its name")]
 pub struct Plan {
     /// The route's number in the configuration, from 1.
     pub route: usize,
