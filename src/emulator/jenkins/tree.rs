@@ -124,7 +124,7 @@ mod tests {
         check(
             "property[parameterDefinitions[name]],nope",
             Some(
-                json!({ "_class": "job", "property": [{}, { "_class": "p", "parameterDefinitions": [{ "name": "X" }] }] }),
+                &json!({ "_class": "job", "property": [{}, { "_class": "p", "parameterDefinitions": [{ "name": "X" }] }] }),
             ),
         );
         for bad in ["builds[", "builds[]", "a,,b", "builds[number]{0", "a]", "builds{x,y}"] {
