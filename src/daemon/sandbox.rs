@@ -19,12 +19,11 @@ impl Enforced {
     /// Puts what is missing among the configuration's warnings. An error: it may not be missing.
     pub fn meets(&self, mut config: Config) -> Result<Config, String> {
         let confined = |plugin: &&Plugin| plugin.cell.sandbox != Sandbox::Off;
-        let required = match config.sandbox {
-            Sandbox::Require => Some("sandbox".to_owned()),
-            _ => {
-                let strict = config.plugins.values().find(|plugin| plugin.cell.sandbox == Sandbox::Require);
-                strict.map(|plugin| format!("plugins.{}.sandbox", plugin.name))
-            }
+        let required = if config.sandbox == Sandbox::Require {
+            Some("sandbox".to_owned())
+        } else {
+            let strict = config.plugins.values().find(|plugin| plugin.cell.sandbox == Sandbox::Require);
+            strict.map(|plugin| format!("plugins.{}.sandbox", plugin.name))
         };
         let missing = match &self.0 {
             Ok(kernel) => kernel.missing(),
