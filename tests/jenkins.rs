@@ -15,6 +15,8 @@ mod ends;
 #[path = "daemon/harness.rs"]
 #[expect(dead_code, reason = "the process tests use all of it")]
 mod harness;
+#[path = "jenkins/manual.rs"]
+mod manual;
 #[path = "daemon/network.rs"]
 #[expect(dead_code, reason = "the process tests use all of it")]
 mod network;

@@ -62,15 +62,20 @@ impl Plant {
         self
     }
 
-    fn configuration(&self) -> String {
+    /// Everything but what is Jenkins'.
+    pub fn general(&self) -> String {
         let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins");
-        let route = "[[routes]]\non = \"promotion\"\nactions = [\"jenkins\"]\n";
         let own = self.site.configuration();
         let (general, _) = own.split_once("[[routes]]").unwrap();
+        format!("plugin_path = [\"{}\"]\n{general}\n", plugins.display())
+    }
+
+    fn configuration(&self) -> String {
+        let route = "[[routes]]\non = \"promotion\"\nactions = [\"jenkins\"]\n";
         format!(
-            "plugin_path = [\"{}\"]\n{general}\n[plugins.jenkins]\nsecrets = {}\n[plugins.jenkins.settings]\n\
+            "{}[plugins.jenkins]\nsecrets = {}\n[plugins.jenkins.settings]\n\
              poll_first = \"20ms\"\npoll_most = \"100ms\"\nsettle = \"300ms\"\n{}\n{route}",
-            plugins.display(),
+            self.general(),
             self.secrets,
             self.settings
         )
