@@ -48,8 +48,11 @@ const MALICIOUS: &[u8] = b"cos\nsystem\n(S'true'\ntR.";
 #[tokio::test]
 async fn a_model_that_is_registered_is_scanned_with_its_files_and_the_verdict_is_read_in_comet_s_client() {
     let registry = Registry::start();
-    let plugin = concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/pickle-imports/pickle-imports");
-    let scanner = format!("kind = \"scanner\"\ncommand = [\"{plugin}\"]\nfail_on = \"high\"\nartifact = true\n");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/pickle-imports");
+    // Without its manifest, what stands beside the program has to be named.
+    let scanner = format!(
+        "kind = \"scanner\"\ncommand = [\"{folder}/pickle-imports\"]\nread = [\"{folder}\"]\nfail_on = \"high\"\nartifact = true\n"
+    );
     let more = "write_back = { status = { safe = \"Approved\", unsafe = \"Rejected\" } }";
     let gate = Gate::new(&registry.url, more).scanner(&scanner);
     let daemon = gate.start();
