@@ -21,7 +21,7 @@ impl Gate {
             "echo ran >> $SITE/acted; echo '{\"type\":\"result\",\"status\":\"complete\",\"url\":\"https://models.example.com/1\"}'",
         );
         let folder = site.path("").display().to_string();
-        let scanner = concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/pickle-imports/pickle-imports");
+        let scanner = concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/pickle-imports");
         let configuration = format!(
             r#"
 [server]
@@ -42,7 +42,9 @@ promote_on = {{ alias = "production" }}
 scan_on = [{{ event = "version_created" }}, {{ tag = "scan", value = "requested" }}]
 [plugins.pickles]
 kind = "scanner"
-command = ["{scanner}"]
+command = ["{scanner}/pickle-imports"]
+# Without its manifest, what stands beside the program has to be named.
+read = ["{scanner}"]
 fail_on = "high"
 artifact = true
 [plugins.act]
