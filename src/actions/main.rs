@@ -2,7 +2,7 @@
 //!
 //! The daemon starts it as `scanrelay-actions NAME`, gives it the contract's document on stdin, and reads its lines. What is
 //! common to all of them stands beside this file: [`call`] is what a plugin was given, [`settings`], [`fields`] and [`template`]
-//! are what the operator wrote, [`http`] goes out, [`checkpoint`] writes ahead, [`stop`] hears SIGTERM, and [`end`] is what it
+//! are what the operator wrote, [`http`] goes out, [`checkpoint`] and [`kept`] write ahead, [`stop`] hears SIGTERM, and [`end`] is what it
 //! came to. A plugin is a module with `run`, and one more line of [`act`].
 
 mod call;
@@ -14,6 +14,7 @@ mod fields;
 mod github;
 mod http;
 mod jenkins;
+mod kept;
 mod pace;
 mod say;
 mod settings;

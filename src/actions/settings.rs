@@ -59,6 +59,20 @@ fn span(text: &str) -> Option<Duration> {
     number.parse::<u64>().ok()?.checked_mul(millis).map(Duration::from_millis)
 }
 
+impl Span {
+    /// The longest that is waited for anything but the run itself.
+    const HOUR: Duration = Duration::from_hours(1);
+
+    /// As it was given below `settings`, or `default` in seconds.
+    pub fn within_an_hour(key: &str, given: Option<Self>, default: u64) -> Result<Duration, Fault> {
+        match given {
+            None => Ok(Duration::from_secs(default)),
+            Some(Self(given)) if !given.is_zero() && given <= Self::HOUR => Ok(given),
+            Some(_) => Err(Fault::at(key, "it is out of bounds: 1ms to 1h")),
+        }
+    }
+}
+
 /// What a value must match from its first to its last character.
 #[derive(Clone, Debug)]
 pub struct Pattern {

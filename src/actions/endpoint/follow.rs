@@ -5,12 +5,13 @@ use serde_json::Value;
 use url::Url;
 
 use super::settings::{Ask, Forward, Settings};
-use super::step::{Kept, Step};
+use super::step::Step;
 use super::{body, words};
 use crate::call::Call;
 use crate::end::End;
 use crate::fields::Facts;
 use crate::http::{Answer, Request};
+use crate::kept::Kept;
 use crate::pace::{Pace, Patience};
 use crate::say;
 
@@ -35,17 +36,7 @@ impl<'a> Run<'a> {
         };
         let values = settings.body.values("body", &facts).map_err(failed)?;
         let body = body::filled(&settings.fixed, values).map_err(failed)?;
-        let step = match call.checkpoint().map(Kept::read) {
-            None => Step::Open,
-            Some(Some(kept)) if kept.called == url.as_str() => kept.step,
-            Some(Some(kept)) => {
-                return Err(End::failed(format!(
-                    "{} was called, and the settings name another address now: look there, then replay the delivery",
-                    kept.called
-                )));
-            }
-            Some(None) => return Err(End::Broken("the checkpoint is none of this plugin's".to_owned())),
-        };
+        let step = Kept::step(call, url.as_str(), "called")?.unwrap_or(Step::Open);
         let key =
             HeaderValue::from_str(call.run_id()).map_err(|error| End::Broken(format!("the run's id: {error}")))?;
         Ok(Self { settings, facts, url, body: body.to_string().into_bytes(), key, step })
@@ -71,9 +62,8 @@ impl<'a> Run<'a> {
 
     /// Stores how far it is before anything rests on it.
     async fn at(&mut self, step: Step) -> Result<(), End> {
-        let kept = Kept { called: self.url.to_string(), step };
-        kept.keep().await.map_err(End::Broken)?;
-        self.step = kept.step;
+        Kept::keep(self.url.as_str(), &step).await?;
+        self.step = step;
         Ok(())
     }
 

@@ -5,10 +5,11 @@ use serde_json::json;
 use super::api::Dispatched;
 use super::runs::{self, Seen, State};
 use super::settings::{Forward, Neutral, Settings};
-use super::step::{Kept, Step};
+use super::step::Step;
 use crate::call::Call;
 use crate::end::End;
 use crate::fields::Facts;
+use crate::kept::Kept;
 use crate::pace::{Pace, Patience};
 use crate::say;
 
@@ -28,17 +29,7 @@ impl<'a> Run<'a> {
         let inputs = settings.inputs.values("inputs", &facts);
         let mut inputs = inputs.map_err(|fault| End::failed(fault.to_string()))?;
         inputs.push((settings.run_input.clone(), call.run_id().to_owned()));
-        let step = match call.checkpoint().map(Kept::read) {
-            None => None,
-            Some(Some(kept)) if kept.repository == settings.repository(&[]).as_str() => Some(kept.step),
-            Some(Some(kept)) => {
-                return Err(End::failed(format!(
-                    "it was dispatched at {}, and the settings name another repository now: look there, then replay the delivery",
-                    kept.repository
-                )));
-            }
-            Some(None) => return Err(End::Broken("the checkpoint is none of this plugin's".to_owned())),
-        };
+        let step = Kept::step(call, settings.repository(&[]).as_str(), "dispatched")?;
         Ok(Self { settings, facts, inputs, id: call.run_id().to_owned(), step })
     }
 
@@ -70,8 +61,7 @@ impl<'a> Run<'a> {
 
     /// Stores how far it is before anything rests on it.
     async fn at(&mut self, step: Step) -> Result<(), End> {
-        let kept = Kept { repository: self.settings.repository(&[]).to_string(), step };
-        kept.keep().await.map_err(End::Broken)?;
+        Kept::keep(self.settings.repository(&[]), &step).await?;
         self.step = Some(step);
         Ok(())
     }

@@ -88,8 +88,6 @@ pub struct Settings {
     pub settle: Duration,
 }
 
-const HOUR: Duration = Duration::from_hours(1);
-
 impl Settings {
     pub fn of(call: &Call) -> Result<Self, Fault> {
         let written: Written = call.settings()?;
@@ -97,7 +95,7 @@ impl Settings {
             url: written.url.as_deref().unwrap_or("https://api.github.com"),
             ca_file: written.ca_file.as_ref(),
             insecure_http: written.insecure_http,
-            timeout: span("request_timeout", written.request_timeout, 15)?,
+            timeout: Span::within_an_hour("request_timeout", written.request_timeout, 15)?,
         };
         let plain = Pattern::new("[A-Za-z0-9._-]{1,100}").map_err(|cause| Fault::at("repository", cause))?;
         let named = |part: &str| plain.takes(part) && part != "." && part != "..";
@@ -142,18 +140,9 @@ impl Settings {
             neutral: written.neutral,
             forward: written.forward,
             cancel: written.cancel,
-            poll_first: span("poll_first", written.poll_first, 2)?,
-            poll_most: span("poll_most", written.poll_most, 30)?,
-            settle: span("settle", written.settle, 60)?,
+            poll_first: Span::within_an_hour("poll_first", written.poll_first, 2)?,
+            poll_most: Span::within_an_hour("poll_most", written.poll_most, 30)?,
+            settle: Span::within_an_hour("settle", written.settle, 60)?,
         })
-    }
-}
-
-/// `default` in seconds.
-fn span(key: &str, given: Option<Span>, default: u64) -> Result<Duration, Fault> {
-    match given {
-        None => Ok(Duration::from_secs(default)),
-        Some(Span(given)) if !given.is_zero() && given <= HOUR => Ok(given),
-        Some(_) => Err(Fault::at(key, "it is out of bounds: 1ms to 1h")),
     }
 }

@@ -4,12 +4,13 @@ use super::console::Console;
 use super::search::{Found, Sought};
 use super::server::Server;
 use super::settings::Settings;
-use super::step::{Kept, Step};
+use super::step::Step;
 use super::trigger::Triggered;
 use super::{build, forward, job, queue, search, trigger, webhook};
 use crate::call::Call;
 use crate::end::End;
 use crate::fields::Facts;
+use crate::kept::Kept;
 use crate::pace::{Pace, Patience};
 use crate::say;
 
@@ -32,17 +33,7 @@ impl<'a> Run<'a> {
         let mut parameters =
             settings.parameters.values("parameters", &facts).map_err(|fault| End::failed(fault.to_string()))?;
         parameters.push((settings.run_parameter.clone(), call.run_id().to_owned()));
-        let step = match call.checkpoint().map(|checkpoint| Kept::read(checkpoint).ok_or(checkpoint)) {
-            None => None,
-            Some(Ok(kept)) if kept.job == server.job(&[""]).as_str() => Some(kept.step),
-            Some(Ok(kept)) => {
-                return Err(End::failed(format!(
-                    "it was triggered at {}, and the settings name another job now: look there, then replay the delivery",
-                    kept.job
-                )));
-            }
-            Some(Err(_)) => return Err(End::Broken("the checkpoint is none of this plugin's".to_owned())),
-        };
+        let step = Kept::step(call, server.job(&[""]).as_str(), "triggered")?;
         let (name, id) = (settings.job.join("/"), call.run_id().to_owned());
         Ok(Self { server, settings, facts, name, parameters, id, step })
     }
@@ -70,8 +61,7 @@ impl<'a> Run<'a> {
 
     /// Stores how far it is before anything rests on it.
     async fn at(&mut self, step: Step) -> Result<(), End> {
-        let kept = Kept { job: self.server.job(&[""]).to_string(), step };
-        kept.keep().await.map_err(End::Broken)?;
+        Kept::keep(self.server.job(&[""]), &step).await?;
         self.step = Some(step);
         Ok(())
     }

@@ -108,18 +108,12 @@ pub struct Settings {
 impl Settings {
     pub fn of(call: &Call) -> Result<Self, Fault> {
         let written: Written = call.settings()?;
-        let span = |key: &str, given: Option<Span>, default: Duration, most: Duration| match given {
-            None => Ok(default),
-            Some(Span(given)) if !given.is_zero() && given <= most => Ok(given),
-            Some(_) => Err(Fault::at(key, format!("it is out of bounds: 1ms to {}s", most.as_secs()))),
-        };
-        let hour = Duration::from_hours(1);
-        let poll_first = span("poll_first", written.poll_first, Duration::from_secs(1), hour)?;
+        let poll_first = Span::within_an_hour("poll_first", written.poll_first, 1)?;
         let reach = Reach {
             url: &written.url,
             ca_file: written.ca_file.as_ref(),
             insecure_http: written.insecure_http,
-            timeout: span("request_timeout", written.request_timeout, Duration::from_secs(15), hour)?,
+            timeout: Span::within_an_hour("request_timeout", written.request_timeout, 15)?,
         };
         let run_parameter = written.run_parameter.unwrap_or_else(|| "SCANRELAY_RUN_ID".to_owned());
         if run_parameter.is_empty() || written.parameters.names().any(|name| name == run_parameter) {
@@ -160,8 +154,8 @@ impl Settings {
             forward: written.forward,
             cancel: written.cancel,
             poll_first,
-            poll_most: span("poll_most", written.poll_most, Duration::from_secs(15), hour)?.max(poll_first),
-            settle: span("settle", written.settle, Duration::from_secs(10), hour)?,
+            poll_most: Span::within_an_hour("poll_most", written.poll_most, 15)?.max(poll_first),
+            settle: Span::within_an_hour("settle", written.settle, 10)?,
         })
     }
 }
