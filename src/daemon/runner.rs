@@ -15,6 +15,7 @@ mod leftovers;
 mod lend;
 mod listen;
 mod log;
+mod mark;
 mod mask;
 mod orphans;
 mod pipe;

@@ -214,6 +214,35 @@ async fn whoever_leaves_the_group_stays_in_the_cell_and_is_found() {
     assert!(!runs(pid));
 }
 
+#[tokio::test]
+async fn whoever_clears_its_environment_and_lives_on_in_a_thread_is_found() {
+    // The mark stands in a limit that is not enforced: it may be read, and neither way of changing it works.
+    let script = format!(
+        "cat > leave.py <<'END'
+import ctypes, os, resource, threading, time
+LOCKS = 10
+print('had', resource.getrlimit(LOCKS)[1] < 1 << 63, flush=True)
+try:
+    resource.setrlimit(LOCKS, (1, 1))
+    print('lowered', flush=True)
+except (OSError, ValueError):
+    print('kept', flush=True)
+def stay():
+    while ') Z ' not in open('/proc/self/stat').read(): pass
+    open('pid.new', 'w').write(str(os.getpid()))
+    os.rename('pid.new', 'pid')
+    time.sleep(1000)
+threading.Thread(target=stay).start()
+ctypes.CDLL(None).pthread_exit(None)
+END
+env -i setsid python3 leave.py & until [ -s pid ]; do :; done; cat pid; echo; {SAFE}"
+    );
+    let words = said(Stage::new(&script)).await;
+    let pid = words.lines().find(|line| line.parse::<u32>().is_ok()).unwrap();
+    assert!(words.contains("had True\nkept\n") && words.contains("and was killed"), "{words}");
+    assert!(!runs(pid));
+}
+
 /// Takes root: nobody else can become somebody else.
 #[tokio::test]
 async fn another_user_has_the_folder_and_nothing_else() {

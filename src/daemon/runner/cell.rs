@@ -21,6 +21,7 @@ pub use launcher::{LAUNCH, launch};
 pub use probe::{Kernel, probe};
 
 use super::Spec;
+use super::mark::Mark;
 pub(super) use launcher::Refusal;
 use orders::Orders;
 
@@ -88,6 +89,7 @@ impl Cell {
             marker: marker.to_owned(),
             kernel: self.kernel,
             bounds: self.bounds,
+            mark: Mark::of(&spec.invocation.run.id).number(),
             read,
             write,
             network: self.network,

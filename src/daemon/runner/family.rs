@@ -19,12 +19,14 @@ const PATIENCE: u32 = 20;
 /// … and how long to wait each time.
 const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
-/// Ends who is left of the run: in its leader's group, or with its id in the environment. Names them.
+/// Ends who is left of the run: in its leader's group, with its mark, or with its id in the environment. Names them, but not
+/// those who were on their way out by themselves: who has closed its output, as all do who exit, may be there for a moment yet.
 ///
 /// The leader must not have been reaped, or its number may belong to somebody else.
 pub(super) fn end_run(run: &str, leader: Pid) -> Vec<Process> {
-    let ended = end(|process| process.group == Some(leader) || process.run.as_deref() == Some(run.as_bytes()));
+    let mut ended = end(|process| process.is_of(run, leader));
     orphans::reap();
+    ended.retain(|process| !process.exiting);
     ended
 }
 

@@ -2,13 +2,19 @@
 
 use std::fs::{self, File};
 use std::io::Read as _;
+use std::path::Path;
 
 use rustix::process::Pid;
 use scanrelay::plugin::printable;
 
+use super::mark::Mark;
+
 /// Bytes of an environment that are looked at; the kernel's bound for arguments and environment is below this.
 const MAX_ENVIRON: u64 = 8 * 1024 * 1024;
 const RUN_ID: &[u8] = b"SCANRELAY_RUN_ID=";
+/// `PF_EXITING`, of the kernel's flags for a task: it executes no more of its program. It is set before its files are closed,
+/// and the process counts as dead only afterwards.
+const EXITING: u32 = 0x4;
 
 /// A process that is alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +25,10 @@ pub(super) struct Process {
     pub(super) group: Option<Pid>,
     /// The run that started it, from its environment, where we may read that.
     pub(super) run: Option<Vec<u8>>,
+    /// The mark of that run, where it was started in a cell.
+    pub(super) mark: Option<Mark>,
+    /// On its way out already.
+    pub(super) exiting: bool,
 }
 
 /// All processes.
@@ -31,27 +41,56 @@ impl Process {
     /// `None`: there is none, or it is dead and waits to be reaped.
     pub(super) fn look(pid: Pid) -> Option<Self> {
         let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-        let (name, group) = parse_stat(&stat)?;
-        let mut environ = Vec::new();
-        // Of other users' processes it cannot be read: those are none of ours.
-        let _ = File::open(format!("/proc/{pid}/environ"))
-            .and_then(|file| file.take(MAX_ENVIRON).read_to_end(&mut environ));
+        let Stat { name, group, exiting } = Stat::parse(&stat)?;
+        let environ = environ(pid);
         let run = environ.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(RUN_ID));
-        Some(Self { pid, name, group, run: run.map(<[u8]>::to_vec) })
+        Some(Self { pid, name, group, run: run.map(<[u8]>::to_vec), mark: Mark::borne_by(pid), exiting })
+    }
+
+    /// Whether it is one of that run's.
+    pub(super) fn is_of(&self, run: &str, leader: Pid) -> bool {
+        self.group == Some(leader) || self.mark == Some(Mark::of(run)) || self.run.as_deref() == Some(run.as_bytes())
     }
 }
 
-/// `pid (name) state parent group …`, where the name may hold anything, also `) Z 1`. `None`: dead.
-fn parse_stat(stat: &[u8]) -> Option<(String, Option<Pid>)> {
-    let (open, close) = (stat.iter().position(|byte| *byte == b'(')?, stat.iter().rposition(|byte| *byte == b')')?);
-    let name = String::from_utf8_lossy(stat.get(open + 1..close)?);
-    let rest = std::str::from_utf8(&stat[close + 1..]).ok()?;
-    let mut fields = rest.split_ascii_whitespace();
-    if matches!(fields.next()?, "Z" | "X" | "x") {
-        return None;
+/// Empty of other users' processes, which are none of ours: theirs cannot be read.
+fn environ(pid: Pid) -> Vec<u8> {
+    let read = |path: &Path| {
+        let mut environ = Vec::new();
+        File::open(path)?.take(MAX_ENVIRON).read_to_end(&mut environ).map(|_| environ)
+    };
+    read(Path::new(&format!("/proc/{pid}/environ"))).unwrap_or_else(|_| {
+        // The first thread may have ended before the others.
+        let mut threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        threads.find_map(|thread| read(&thread.path().join("environ")).ok()).unwrap_or_default()
+    })
+}
+
+/// What is of interest in a process's `stat`, see `proc_pid_stat(5)`.
+#[derive(Debug, PartialEq)]
+struct Stat {
+    name: String,
+    group: Option<Pid>,
+    exiting: bool,
+}
+
+impl Stat {
+    /// `pid (name) state parent group session terminal its-group flags …`, where the name may hold anything, also `) Z 1`.
+    /// `None`: dead. The state is the first thread's, and the number of threads is the eleventh after the flags.
+    fn parse(stat: &[u8]) -> Option<Self> {
+        let (open, close) = (stat.iter().position(|byte| *byte == b'(')?, stat.iter().rposition(|byte| *byte == b')')?);
+        let name = String::from_utf8_lossy(stat.get(open + 1..close)?);
+        let rest = std::str::from_utf8(&stat[close + 1..]).ok()?;
+        let mut fields = rest.split_ascii_whitespace();
+        let state = fields.next()?;
+        let group = fields.nth(1)?.parse().ok().and_then(Pid::from_raw);
+        let flags: u32 = fields.nth(3)?.parse().ok()?;
+        let alone = fields.nth(10)?.parse::<u32>().ok()? <= 1;
+        if matches!(state, "X" | "x") || state == "Z" && alone {
+            return None;
+        }
+        Some(Self { name: printable(&name).into_owned(), group, exiting: flags & EXITING != 0 && alone })
     }
-    let group = fields.nth(1)?.parse().ok().and_then(Pid::from_raw);
-    Some((printable(&name).into_owned(), group))
 }
 
 #[cfg(test)]
@@ -60,14 +99,23 @@ mod tests {
 
     #[test]
     fn a_name_may_hold_anything() {
-        let check = |stat: &str, expected: Option<(&str, i32)>| {
-            let expected = expected.map(|(name, group)| (name.to_owned(), Pid::from_raw(group)));
-            assert_eq!(parse_stat(stat.as_bytes()), expected, "{stat}");
+        let check = |stat: &str, expected: Option<(&str, i32, bool)>| {
+            let expected = expected.map(|(name, group, exiting)| Stat {
+                name: name.to_owned(),
+                group: Pid::from_raw(group),
+                exiting,
+            });
+            assert_eq!(Stat::parse(stat.as_bytes()), expected, "{stat}");
         };
-        check("7 (sh) S 1 5 5 0 -1", Some(("sh", 5)));
-        check("7 (a) Z 1 9 (b)) R 1 5 5", Some(("a) Z 1 9 (b)", 5)));
-        check("7 (\u{1b}[2K) R 1 5 5", Some((r"\u{1b}[2K", 5)));
-        check("7 (sh) Z 1 5 5 0 -1", None);
+        let rest = |flags: u32, threads: u32| format!("1 5 5 0 -1 {flags} 29 65 21 2 5 2 3 3 20 0 {threads} 0 44");
+        check(&format!("7 (sh) S {}", rest(0x40_0000, 1)), Some(("sh", 5, false)));
+        check(&format!("7 (sh) R {}", rest(0x40_0004, 1)), Some(("sh", 5, true)));
+        check(&format!("7 (a) Z 1 9 (b)) R {}", rest(0, 1)), Some(("a) Z 1 9 (b)", 5, false)));
+        check(&format!("7 (\u{1b}[2K) R {}", rest(0, 1)), Some((r"\u{1b}[2K", 5, false)));
+        check(&format!("7 (sh) Z {}", rest(0x4, 1)), None);
+        check(&format!("7 (sh) Z {}", rest(0x4, 2)), Some(("sh", 5, false)));
+        check(&format!("7 (sh) X {}", rest(0x4, 2)), None);
+        check("7 (sh) S 1 5 5 0 -1 4194304 29", None);
         check("7 (sh", None);
         check("", None);
     }
@@ -76,6 +124,7 @@ mod tests {
     fn we_are_among_all_processes() {
         let own = rustix::process::getpid();
         assert!(all().any(|pid| pid == own));
-        assert_eq!(Process::look(own).unwrap().group, Some(rustix::process::getpgrp()));
+        let found = Process::look(own).unwrap();
+        assert_eq!((found.group, found.exiting), (Some(rustix::process::getpgrp()), false));
     }
 }

@@ -90,11 +90,10 @@ impl Watchman {
     /// Processes and threads of the run, up to one more than it may have: its leader's descendants, and those whose parents
     /// ended before them, which are ours now.
     fn tasks(&self) -> u32 {
-        let adopted = orphans::adopted().unwrap_or_default().into_iter().filter(|pid| {
-            Process::look(*pid).is_some_and(|process| {
-                process.group == Some(self.leader) || process.run.as_deref() == Some(self.run.as_bytes())
-            })
-        });
+        let adopted = orphans::adopted()
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|pid| Process::look(*pid).is_some_and(|process| process.is_of(&self.run, self.leader)));
         let mut waiting: Vec<Pid> = adopted.chain([self.leader]).collect();
         let mut tasks = 0;
         while let Some(pid) = waiting.pop() {

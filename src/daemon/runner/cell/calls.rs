@@ -8,8 +8,8 @@ use std::io;
 
 use nix::libc;
 use seccompiler::{
-    BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch, apply_filter,
+    BackendError, BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch, apply_filter,
 };
 
 /// What no scanner needs. With the first three, sockets can be had without `socket`; the keyrings are shared by all processes
@@ -41,6 +41,8 @@ const TO_ITSELF: &[(libc::c_long, &[(u8, libc::c_int)])] = &[
     (libc::SYS_migrate_pages, &[(0, 0)]),
     (libc::SYS_move_pages, &[(0, 0)]),
 ];
+/// The limit that is the run's [`Mark`](super::super::mark::Mark): it may be read.
+const MARK: u64 = libc::RLIMIT_LOCKS as u64;
 const PRIO_PROCESS: libc::c_int = 0;
 const IOPRIO_WHO_PROCESS: libc::c_int = 1;
 /// x86's third numbering, which the filter would else not know.
@@ -69,7 +71,7 @@ impl Sockets {
 
 /// The filter, ready to be applied. An error: not for this machine's processor.
 pub(super) fn filter(sockets: Sockets) -> io::Result<BpfProgram> {
-    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| explained(error.into()))?;
+    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(wrong)?;
     let mut rules = BTreeMap::new();
     for call in NEVER {
         rules.insert(*call, Vec::new());
@@ -78,6 +80,10 @@ pub(super) fn filter(sockets: Sockets) -> io::Result<BpfProgram> {
         let differing = arguments.iter().map(|(argument, value)| rule(vec![differs(*argument, *value)?]));
         rules.insert(*call, differing.collect::<io::Result<_>>()?);
     }
+    // Its own mark it may read, and not change: the third argument is the new one.
+    let changed = SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0).map_err(wrong)?;
+    rules.entry(libc::SYS_prlimit64).or_default().push(rule(vec![is(1, MARK)?, changed])?);
+    rules.insert(libc::SYS_setrlimit, vec![rule(vec![is(0, MARK)?])?]);
     let refused = sockets.families().into_iter().map(|family| differs(0, family)).collect::<io::Result<Vec<_>>>()?;
     // No conditions: always.
     rules.insert(libc::SYS_socket, if refused.is_empty() { Vec::new() } else { vec![rule(refused)?] });
@@ -86,9 +92,8 @@ pub(super) fn filter(sockets: Sockets) -> io::Result<BpfProgram> {
         rules.extend(again);
     }
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
-    let filter =
-        SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).map_err(|error| explained(error.into()))?;
-    BpfProgram::try_from(filter).map_err(|error| explained(error.into()))
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).map_err(wrong)?;
+    BpfProgram::try_from(filter).map_err(wrong)
 }
 
 /// From here on, for this process and all that it starts.
@@ -97,13 +102,20 @@ pub(super) fn close(filter: &BpfProgram) -> io::Result<()> {
 }
 
 fn rule(conditions: Vec<SeccompCondition>) -> io::Result<SeccompRule> {
-    SeccompRule::new(conditions).map_err(|error| explained(error.into()))
+    SeccompRule::new(conditions).map_err(wrong)
+}
+
+fn is(argument: u8, value: u64) -> io::Result<SeccompCondition> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value).map_err(wrong)
 }
 
 fn differs(argument: u8, from: libc::c_int) -> io::Result<SeccompCondition> {
     let value = u64::from(from.unsigned_abs());
-    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, value)
-        .map_err(|error| explained(error.into()))
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, value).map_err(wrong)
+}
+
+fn wrong(error: BackendError) -> io::Error {
+    explained(error.into())
 }
 
 fn explained(error: Error) -> io::Error {

@@ -65,7 +65,7 @@ pub fn launch(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn confine(orders: &Orders) -> Result<Kernel, Refusal> {
     let limit =
         |what: &'static str| move |error: io::Error| Refusal::Limit { what: what.to_owned(), cause: error.to_string() };
-    bounds::apply(&orders.bounds).map_err(limit("its resource limits"))?;
+    bounds::apply(&orders.bounds, orders.mark).map_err(limit("its resource limits"))?;
     let walls = Walls::make(orders).map_err(limit("what it may open (Landlock)"))?;
     let filter = calls::filter(Sockets { network: orders.network, local: orders.local_sockets });
     if let Some((user, group)) = orders.user {

@@ -14,6 +14,8 @@ pub(super) struct Orders {
     /// With less than this it does not go on.
     pub(super) kernel: Kernel,
     pub(super) bounds: Bounds,
+    /// The number of the run's [`Mark`](super::super::mark::Mark).
+    pub(super) mark: u64,
     pub(super) read: Vec<PathBuf>,
     pub(super) write: Vec<PathBuf>,
     pub(super) network: bool,

@@ -56,6 +56,7 @@ pub fn probe(launcher: &Path) -> Result<Kernel, String> {
             open_files: 1024,
             processes: 1024,
         },
+        mark: u64::MAX,
         read: Vec::new(),
         write: Vec::new(),
         network: false,

@@ -118,7 +118,7 @@ async fn what_a_killed_predecessor_left_is_ended_and_what_another_daemon_runs_is
     assert!(theirs.try_wait().unwrap().is_none() && runs(&child));
     assert!(!folder(&own).exists() && folder(&other).exists());
     let pid = i32::try_from(ours.id()).unwrap();
-    assert!(left.contains(&Leftover::Process { pid, name: "sh".to_owned(), run: own.clone() }), "{left:?}");
+    assert!(left.contains(&Leftover::Process { pid, name: "sh".to_owned(), run: Some(own.clone()) }), "{left:?}");
     assert!(left.contains(&Leftover::Folder { path: folder(&own), not_removed: None }), "{left:?}");
     let told = left.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     assert!(told.contains(&format!("killed sh (pid {pid}), left by run {own}")), "{told}");
