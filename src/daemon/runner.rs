@@ -11,6 +11,7 @@ mod checkpoint;
 mod conclude;
 mod family;
 mod group;
+mod hint;
 mod leftovers;
 mod lend;
 mod listen;
@@ -42,6 +43,7 @@ pub use spec::{Output, RunCache, Spec, Word};
 
 use conclude::{Exit, conclude};
 use group::{Group, Leader};
+use hint::hint;
 use listen::Listener;
 use mask::Mask;
 use record::Record;
@@ -119,7 +121,14 @@ pub async fn run(spec: Spec, cancel: CancellationToken, notes: mpsc::Sender<Note
     if let Some(refusal) = refusal {
         return Run { end: End::NotStarted(spec.why_refused(&refusal)), log, dropped };
     }
-    Run { end: conclude(exit, said, &spec.output), log, dropped }
+    let mut end = conclude(exit, said, &spec.output);
+    if let (End::Failed(reason), Exit::Code(_), Some(cell)) = (&mut end, exit, &spec.cell)
+        && let Some(hint) = hint(cell, &log)
+    {
+        reason.push_str("; ");
+        reason.push_str(&hint);
+    }
+    Run { end, log, dropped }
 }
 
 /// A plugin that runs. The leader goes before the folder.

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 
 use scanrelay::plugin::Verdict;
 
-use crate::daemon::runner::tests::{SAFE, Stage, runs, scan, text};
+use crate::daemon::runner::tests::{SAFE, Stage, failed, runs, scan, text};
 use crate::daemon::runner::{End, Kernel, User};
 
 /// The script's words, when it ended well.
@@ -79,6 +79,23 @@ async fn its_own_folder_is_its_own_and_what_is_listed_is_there() {
     let words: Vec<&str> = words.lines().filter(|line| !line.contains("ermission denied")).collect();
     assert_eq!(words, ["x", "the rules", "no", "4"]);
     assert_eq!(fs::read_to_string(outside.path().join("rules")).unwrap(), "the rules\n");
+}
+
+#[tokio::test]
+async fn a_failure_that_may_come_from_the_cell_says_so() {
+    let check = async |script: &str, network: bool, reason: &str| {
+        let run = Stage::new(script).confined(|cell| cell.network = network).run().await;
+        assert_eq!(run.end, failed(reason), "{script}: {}", text(&run));
+    };
+    let told =
+        |words: &str, cure: &str| format!("exited with 1; \"{words}\" in its log may come from its cell: {cure}");
+    let read = "`read` and `write` list what else it may open";
+    check("cat /etc/shadow", false, &told("Permission denied", read)).await;
+    check("python3 -c 'import beside'", false, &told("No module named", read)).await;
+    let connect = "python3 -c 'import socket; socket.socket()' || exit 1; exit 1";
+    check(connect, false, &told("Operation not permitted", "`network = true` lets it use the network")).await;
+    check(connect, true, "exited with 1").await;
+    check("echo broken; exit 1", false, "exited with 1").await;
 }
 
 #[tokio::test]
