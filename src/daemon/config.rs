@@ -137,7 +137,7 @@ impl Config {
         let named: Vec<String> = raw.routes.iter().flat_map(raw::RawRoute::plugins).cloned().collect();
         let plugins = plugins::plugins(raw.plugins, &named, &folders, sandbox, &path, source)?;
         let routes = routes::routes(raw.routes, &registries, &plugins)?;
-        let config = Self {
+        let mut config = Self {
             server,
             admin,
             store,
@@ -155,7 +155,31 @@ impl Config {
             lang: "C.UTF-8".to_owned(),
         };
         config.check_listeners()?;
+        config.check_cells(&source.folder)?;
         Ok(config)
+    }
+
+    /// No plugin is let near the store. Near the configuration, which names where secrets are, only to read.
+    fn check_cells(&mut self, folder: &Path) -> Result<(), Fault> {
+        for plugin in self.plugins.values().filter(|plugin| plugin.cell.sandbox != Sandbox::Off) {
+            let at = |key: &str| format!("plugins.{}.{key}", plugin.name);
+            if let Some((key, path)) = plugin.cell.opening(&self.store.path) {
+                let cause = format!("{} would open the store to it: name only what it needs", path.display());
+                return Err(Fault::at(at(key), cause));
+            }
+            match plugin.cell.opening(folder) {
+                Some((key @ "write", path)) => {
+                    let cause =
+                        format!("{} would open the configuration to it: name only what it needs", path.display());
+                    return Err(Fault::at(at(key), cause));
+                }
+                Some((key, path)) => {
+                    self.warnings.push(format!("{}: {} lets it read the configuration", at(key), path.display()));
+                }
+                None => {}
+            }
+        }
+        Ok(())
     }
 
     /// What may be read on the way goes over loopback, or somebody has said that it may be read.

@@ -1,6 +1,6 @@
 //! What a plugin is confined to, as configured.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::unistd::{User as Account, geteuid};
@@ -46,6 +46,14 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// Which of its keys gives it that place, and by which path.
+    pub(super) fn opening(&self, place: &Path) -> Option<(&'static str, &Path)> {
+        let place = real(place);
+        let within = |paths: &'_ [PathBuf]| paths.iter().position(|path| place.starts_with(real(path)));
+        let write = within(&self.write).map(|index| ("write", self.write[index].as_path()));
+        write.or_else(|| within(&self.read).map(|index| ("read", self.read[index].as_path())))
+    }
+
     /// What it is let do, for `check`.
     pub(super) fn in_words(&self) -> String {
         if self.sandbox == Sandbox::Off {
@@ -64,6 +72,16 @@ impl Cell {
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Without links, as far as it is there.
+fn real(path: &Path) -> PathBuf {
+    for above in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (above.canonicalize(), path.strip_prefix(above)) {
+            return real.join(rest);
+        }
+    }
+    path.to_owned()
 }
 
 /// The bounds of one run.

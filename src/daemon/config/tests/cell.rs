@@ -70,3 +70,32 @@ fn what_cannot_be_is_refused_with_the_cure() {
         refused(&with("run_as = \"root\""), "root is nobody to be confined to");
     }
 }
+
+#[test]
+fn no_plugin_is_let_near_the_store() {
+    let at = |keys: &str| format!("[store]\nurl = \"sqlite:FOLDER/data/relay.db\"\n{SCANNER}{keys}\n");
+    let store = "FOLDER/data would open the store to it: name only what it needs";
+    refused(&at("read = [\"FOLDER/rules\", \"FOLDER/data\"]"), &format!("plugins.scan.read: {store}"));
+    refused(&at("write = [\"FOLDER/data\"]"), &format!("plugins.scan.write: {store}"));
+    refused(&at("read = [\"/\"]"), "plugins.scan.read: / would open the store to it");
+    let place = Place::new();
+    std::os::unix::fs::symlink(place.folder.path(), place.folder.path().join("link")).unwrap();
+    let refused = place.load(&at("read = [\"FOLDER/link\"]")).unwrap_err();
+    assert!(refused.contains("plugins.scan.read: FOLDER/link would open the store"), "{refused}");
+    for keys in ["read = [\"FOLDER/data/rules\"]", "write = [\"FOLDER/database\"]", "read = [\"/\"]\nsandbox = \"off\""]
+    {
+        let allowed = place.load(&at(keys)).unwrap();
+        assert!(!allowed.warnings.iter().any(|warning| warning.contains("plugins.scan")), "{:?}", allowed.warnings);
+    }
+}
+
+#[test]
+fn the_configuration_may_be_read_by_a_plugin_but_not_in_silence() {
+    let at = |keys: &str| format!("[store]\nurl = \"sqlite:/elsewhere/relay.db\"\n{SCANNER}{keys}\n");
+    refused(&at("write = [\"FOLDER\"]"), "plugins.scan.write: FOLDER would open the configuration to it");
+    let warnings = Place::new().load(&at("read = [\"FOLDER\"]")).unwrap().warnings.join("\n");
+    assert!(
+        warnings.contains("plugins.scan.read: ") && warnings.contains("lets it read the configuration"),
+        "{warnings}"
+    );
+}
