@@ -113,6 +113,19 @@ async fn other_processes_are_left_alone() {
     assert!(!files.split_whitespace().any(|word| word == "8"), "{files}");
 }
 
+#[cfg(target_arch = "x86_64")]
+#[tokio::test]
+async fn calls_by_their_other_numbers_are_refused() {
+    // getpid, by the first numbering and by the third.
+    let call = |number: u32| {
+        format!(
+            "python3 -c 'import ctypes; c = ctypes.CDLL(None, use_errno=True); print(c.syscall({number}) > 0, ctypes.get_errno())';"
+        )
+    };
+    let words = said(Stage::new(&format!("{} {} {SAFE}", call(0x27), call(0x4000_0027)))).await;
+    assert_eq!(words, "True 0\nFalse 1\n");
+}
+
 #[tokio::test]
 async fn there_is_no_network_unless_it_is_allowed() {
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();

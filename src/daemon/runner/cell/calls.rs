@@ -9,7 +9,7 @@ use std::io;
 use nix::libc;
 use seccompiler::{
     BackendError, BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch, apply_filter,
+    SeccompRule, TargetArch, apply_filter, sock_filter,
 };
 
 /// What no scanner needs. With the first three, sockets can be had without `socket`; the keyrings are shared by all processes
@@ -45,8 +45,13 @@ const TO_ITSELF: &[(libc::c_long, &[(u8, libc::c_int)])] = &[
 const MARK: u64 = libc::RLIMIT_LOCKS as u64;
 const PRIO_PROCESS: libc::c_int = 0;
 const IOPRIO_WHO_PROCESS: libc::c_int = 1;
-/// x86's third numbering, which the filter would else not know.
-const X32: i64 = 0x4000_0000;
+/// x86's third numbering has this bit. The filter knows the rules by the first numbering's, so that one is refused as a whole:
+/// nothing that is installed anywhere uses it.
+const X32: u32 = 0x4000_0000;
+/// `BPF_LD | BPF_W | BPF_ABS`, `BPF_JMP | BPF_JSET | BPF_K` and `BPF_RET | BPF_K` of `linux/bpf_common.h`.
+const LOAD: u16 = 0x20;
+const JUMP_IF_SET: u16 = 0x45;
+const RETURN: u16 = 0x06;
 
 /// What kinds of sockets it may make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,13 +92,19 @@ pub(super) fn filter(sockets: Sockets) -> io::Result<BpfProgram> {
     let refused = sockets.families().into_iter().map(|family| differs(0, family)).collect::<io::Result<Vec<_>>>()?;
     // No conditions: always.
     rules.insert(libc::SYS_socket, if refused.is_empty() { Vec::new() } else { vec![rule(refused)?] });
-    if arch == TargetArch::x86_64 {
-        let again: Vec<_> = rules.iter().map(|(call, rules)| (call | X32, rules.clone())).collect();
-        rules.extend(again);
-    }
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
-    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).map_err(wrong)?;
-    BpfProgram::try_from(filter).map_err(wrong)
+    let rest = SeccompFilter::new(rules, SeccompAction::Allow, refuse.clone(), arch).map_err(wrong)?;
+    let rest = BpfProgram::try_from(rest).map_err(wrong)?;
+    Ok(if arch == TargetArch::x86_64 { without_x32(refuse, rest) } else { rest })
+}
+
+/// The program, for numbers without that bit.
+fn without_x32(refuse: SeccompAction, rest: BpfProgram) -> BpfProgram {
+    let step = |code: u16, jump_if_not: u8, k: u32| sock_filter { code, jt: 0, jf: jump_if_not, k };
+    // The number of the call stands first in what a filter is given.
+    let mut program = vec![step(LOAD, 0, 0), step(JUMP_IF_SET, 1, X32), step(RETURN, 0, refuse.into())];
+    program.extend(rest);
+    program
 }
 
 /// From here on, for this process and all that it starts.
