@@ -90,7 +90,7 @@ impl Store {
 }
 
 /// After this long some more jobs are made where nothing else happens.
-const UNFOLD_AGAIN: Duration = Duration::from_secs(1);
+const UNFOLD_AGAIN: Duration = Duration::from_millis(500);
 
 /// What is due first, up to so many.
 const DUE: &str = "\

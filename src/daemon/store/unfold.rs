@@ -15,8 +15,9 @@ use crate::daemon::job::plan::{Plan, first_jobs};
 
 /// One transaction should not hold up the intake.
 pub(super) const STEP: u32 = 256;
-/// Where nothing of it could be run at once.
-pub(super) const FEW: u32 = 4;
+/// Where nothing of it could be run at once. A delivery takes a claim for its run and one for its word to the registry, which are
+/// often made for several at a time: with so many, jobs are made a little faster than they are carried, and carrying pays for no more.
+pub(super) const FEW: u32 = 2;
 
 impl Store {
     /// Makes the jobs of all that has come by now. On a full disk, for instance, they stay to be made.
