@@ -22,14 +22,14 @@ def measure(folder, many, count, rounds):
         fill(place, registry, folder, FEW)
         for _ in range(rounds):
             few_accepted.append(accepting(place, registry, folder, count))
-            few_carried.append(carrying(place, registry, count)[0])
+            few_carried.append(carrying(place, registry, folder, count)[0])
     with fresh() as place, servers.Registry(place) as registry:
         say(f"filling up to {many:,} pending")
         fill(place, registry, folder, many)
         for number in range(rounds):
             say(f"at {many:,} pending, round {number + 1} of {rounds}")
             accept.add(accepting(place, registry, folder, count) / few_accepted[number])
-            spent, first = carrying(place, registry, count)
+            spent, first = carrying(place, registry, folder, count)
             carry.add(spent / few_carried[number])
             start.add(first)
     return [accept, carry, start]
@@ -58,9 +58,9 @@ def accepting(place, registry, folder, count):
     return spent
 
 
-def carrying(place, registry, count):
+def carrying(place, registry, folder, count):
     """Starts and carries what is pending: seconds of processor time for so many, and seconds to the end of the first run."""
-    before = registry.count()
+    before, one = registry.count(), Requests(folder, 1)
     with servers.Scanrelay(place, registry.address, WIDTH) as server:
         said = server.tail()
         server.do("resume")
@@ -68,6 +68,8 @@ def carrying(place, registry, count):
             time.sleep(0.001)
         first = time.monotonic() - server.begun
         said.close()
+        # The start is over when one has been taken in, here too: the keys of all that came before are read until then.
+        send(server, one, 1, 1)
         while registry.count() == before:
             time.sleep(0.01)
         told, spent = registry.count(), server.cpu()
@@ -75,4 +77,5 @@ def carrying(place, registry, count):
             time.sleep(0.01)
         result = (server.cpu() - spent) / (registry.count() - told) * count, first
         server.do("pause")
+    one.drop()
     return result
