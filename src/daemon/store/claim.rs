@@ -61,6 +61,10 @@ impl Store {
         self.commit(move |batch| {
             batch.memory().at(now);
             let mut round = Round { wants: wants.clone(), runs, now, store: &store, jobs: Vec::new() };
+            // What came last may take the place of what would be claimed.
+            if batch.memory().folded() <= u64::from(unfold::STEP) {
+                unfold::unfold(batch, unfold::STEP)?;
+            }
             round.claim(batch)?;
             if batch.memory().folded() > 0 {
                 unfold::unfold(batch, if round.has_free_runs() { unfold::STEP } else { unfold::FEW })?;

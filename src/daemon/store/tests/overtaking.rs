@@ -43,6 +43,18 @@ async fn what_waits_gives_way_and_what_acts_is_left_to_end() {
 }
 
 #[tokio::test]
+async fn what_is_due_gives_way_to_what_has_come_since_and_nobody_has_looked_at() {
+    let bench = Bench::new().await;
+    bench.accept(to("0", "PRODUCTION"), &latest(&[])).await;
+    bench.check(1, "open", &["confirm verta due"]).await;
+    for id in 1..20 {
+        bench.accept(to(&id.to_string(), "PRODUCTION"), &latest(&[])).await;
+    }
+    assert_eq!(bench.claim("registry:verta").await.delivery, 20);
+    assert_eq!(bench.count("select count(*) from delivery where state = 'ignored'").await, 19);
+}
+
+#[tokio::test]
 async fn only_the_same_place_counts_and_only_where_the_route_says_so() {
     let bench = Bench::new().await;
     bench.accept(to("a", "PRODUCTION"), &plan(&[], &["deploy"])).await;

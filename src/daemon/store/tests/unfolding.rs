@@ -50,9 +50,9 @@ async fn a_claim_makes_a_step_of_them_and_says_that_there_are_more() {
         (jobs.len(), more, folded(&bench.path()))
     };
     assert_eq!(claim(1).await, (1, false, 344), "a step of 256");
-    assert_eq!(claim(1).await, (1, false, 340), "4, since nobody could start more");
-    assert_eq!(claim(600).await, (514, true, 84), "what was there, and another step");
-    assert_eq!(claim(600).await, (84, false, 0));
+    assert_eq!(claim(1).await, (1, false, 342), "2, since nobody could start more");
+    assert_eq!(claim(600).await, (512, true, 86), "what was there, and another step");
+    assert_eq!(claim(1).await, (1, false, 0), "what is less than a step is made at once");
 }
 
 #[tokio::test]
@@ -113,20 +113,20 @@ async fn retention_does_not_wait_for_a_burst() {
     }
     let retention = Retention { done: LEASE, dead: LEASE, bodies: None, logs: None, verdicts: None };
     bench.store.purge(retention, NOW).await.unwrap();
-    assert_eq!(folded(&bench.path()), 6);
+    assert_eq!(folded(&bench.path()), 8);
 }
 
 #[tokio::test]
-async fn with_all_runs_taken_some_more_are_made_after_a_second() {
+async fn with_all_runs_taken_some_more_are_made_before_long_and_the_last_step_at_once() {
     let bench = Bench::new().await;
-    for number in 0..9 {
+    for number in 0..260 {
         bench.accept(scan(&format!("scan {number}"), &number.to_string()), &plan(&["alpha"], &[])).await;
     }
     let wants = || vec![want("plugin:alpha", 1), want("registry:verta", 1)];
     let claimed = bench.store.claim(wants(), 0, NOW).await.unwrap();
-    assert_eq!((folded(&bench.path()), claimed.more), (5, false));
-    assert_eq!(claimed.next_due, Some(NOW.after(Duration::from_secs(1))));
-    for left in [1, 0] {
+    assert_eq!((folded(&bench.path()), claimed.more), (258, false));
+    assert_eq!(claimed.next_due, Some(NOW.after(Duration::from_millis(500))));
+    for left in [256, 0] {
         bench.store.claim(wants(), 0, NOW).await.unwrap();
         assert_eq!(folded(&bench.path()), left);
     }
