@@ -155,31 +155,21 @@ impl Config {
             lang: "C.UTF-8".to_owned(),
         };
         config.check_listeners()?;
-        config.check_cells(&source.folder)?;
+        config.warn_of_cells(&source.folder);
         Ok(config)
     }
 
-    /// No plugin is let near the store. Near the configuration, which names where secrets are, only to read.
-    fn check_cells(&mut self, folder: &Path) -> Result<(), Fault> {
+    /// A plugin that is let near the store or the configuration is one to be told of.
+    fn warn_of_cells(&mut self, folder: &Path) {
         for plugin in self.plugins.values().filter(|plugin| plugin.cell.sandbox != Sandbox::Off) {
-            let at = |key: &str| format!("plugins.{}.{key}", plugin.name);
-            if let Some((key, path)) = plugin.cell.opening(&self.store.path) {
-                let cause = format!("{} would open the store to it: name only what it needs", path.display());
-                return Err(Fault::at(at(key), cause));
-            }
-            match plugin.cell.opening(folder) {
-                Some((key @ "write", path)) => {
-                    let cause =
-                        format!("{} would open the configuration to it: name only what it needs", path.display());
-                    return Err(Fault::at(at(key), cause));
+            for (place, what) in [(self.store.path.as_path(), "the store"), (folder, "the configuration")] {
+                if let Some((key, path)) = plugin.cell.opening(place) {
+                    let (name, path) = (&plugin.name, path.display());
+                    let warning = format!("plugins.{name}.{key} = {path} opens {what} to it: name only what it needs");
+                    self.warnings.push(warning);
                 }
-                Some((key, path)) => {
-                    self.warnings.push(format!("{}: {} lets it read the configuration", at(key), path.display()));
-                }
-                None => {}
             }
         }
-        Ok(())
     }
 
     /// What may be read on the way goes over loopback, or somebody has said that it may be read.
