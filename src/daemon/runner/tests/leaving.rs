@@ -5,6 +5,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Stdio};
 
 use super::super::leftovers::Leftover;
+use super::super::mark::Mark;
 use super::*;
 
 /// The process that the plugin left, by the pid in its progress message, is named in the log and dead.
@@ -107,6 +108,10 @@ async fn what_a_killed_predecessor_left_is_ended_and_what_another_daemon_runs_is
     let (own, other) = (format!("{}-12", stage.store), format!("{}x-12", stage.store));
     let (mut ours, cleared) = stray(&own, "env -i sleep 1000 & echo $!; wait");
     let (mut theirs, child) = stray(&other, "sleep 1000 & echo $!; wait");
+    // It has its mark alone.
+    let mark = Mark::of(&own).number();
+    let hide = format!("exec env -i prlimit --locks={mark}:{mark} sh -c 'echo $$; exec sleep 1000'");
+    let (mut hidden, hider) = stray("", &hide);
     let folder = |run: &str| stage.spec.work_root.join(format!("{run}.3"));
     for run in [&own, &other] {
         std::fs::create_dir_all(folder(run).join("sub")).unwrap();
@@ -115,6 +120,7 @@ async fn what_a_killed_predecessor_left_is_ended_and_what_another_daemon_runs_is
     assert_eq!(ours.wait().unwrap().signal(), Some(9));
     // It has no run id any more, but is in the group.
     assert!(!runs(&cleared));
+    assert_eq!(hidden.wait().unwrap().signal(), Some(9));
     assert!(theirs.try_wait().unwrap().is_none() && runs(&child));
     assert!(!folder(&own).exists() && folder(&other).exists());
     let pid = i32::try_from(ours.id()).unwrap();
@@ -122,6 +128,7 @@ async fn what_a_killed_predecessor_left_is_ended_and_what_another_daemon_runs_is
     assert!(left.contains(&Leftover::Folder { path: folder(&own), not_removed: None }), "{left:?}");
     let told = left.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     assert!(told.contains(&format!("killed sh (pid {pid}), left by run {own}")), "{told}");
+    assert!(told.contains(&format!("(pid {hider}), left by a run that it does not name")), "{told}");
     assert!(!told.contains(&other), "{told}");
     end_leftovers(&stage.spec.work_root, &format!("{}x", stage.store));
     assert!(theirs.wait().is_ok() && !runs(&child));
