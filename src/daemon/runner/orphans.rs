@@ -11,6 +11,8 @@ use std::io;
 
 use rustix::process::{Pid, WaitOptions, child_subreaper, getpid, set_child_subreaper, waitpid};
 
+use super::process::number;
+
 /// From now on orphans of our plugins are ours.
 pub(super) fn adopt() -> io::Result<()> {
     Ok(set_child_subreaper(Some(getpid()))?)
@@ -33,5 +35,5 @@ pub(super) fn reap() {
 pub(super) fn adopted() -> Option<Vec<Pid>> {
     child_subreaper().ok().flatten()?;
     let children = fs::read_to_string(format!("/proc/self/task/{}/children", getpid())).ok()?;
-    children.split_ascii_whitespace().map(|pid| pid.parse().ok().and_then(Pid::from_raw)).collect()
+    children.split_ascii_whitespace().map(number).collect()
 }

@@ -34,7 +34,13 @@ pub(super) struct Process {
 /// All processes.
 pub(super) fn all() -> impl Iterator<Item = Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw))
+    entries.filter_map(|entry| number(entry.file_name().to_str()?))
+}
+
+/// The number of a process or of a group, as `/proc` writes it. `None`: it names none. The kernel writes -1 for the group of
+/// a process that is just being reaped, and 0 for what is outside our namespace.
+pub(super) fn number(text: &str) -> Option<Pid> {
+    Pid::from_raw(text.parse().ok().filter(|number: &i32| *number > 0)?)
 }
 
 impl Process {
@@ -76,20 +82,22 @@ struct Stat {
 
 impl Stat {
     /// `pid (name) state parent group session terminal its-group flags …`, where the name may hold anything, also `) Z 1`.
-    /// `None`: dead. The state is the first thread's, and the number of threads is the eleventh after the flags.
+    /// `None`: dead, or being reaped. The state is the first thread's, and the number of threads is the eleventh after the
+    /// flags.
     fn parse(stat: &[u8]) -> Option<Self> {
         let (open, close) = (stat.iter().position(|byte| *byte == b'(')?, stat.iter().rposition(|byte| *byte == b')')?);
         let name = String::from_utf8_lossy(stat.get(open + 1..close)?);
         let rest = std::str::from_utf8(&stat[close + 1..]).ok()?;
         let mut fields = rest.split_ascii_whitespace();
         let state = fields.next()?;
-        let group = fields.nth(1)?.parse().ok().and_then(Pid::from_raw);
+        let group = fields.nth(1)?;
         let flags: u32 = fields.nth(3)?.parse().ok()?;
         let alone = fields.nth(10)?.parse::<u32>().ok()? <= 1;
-        if matches!(state, "X" | "x") || state == "Z" && alone {
+        // Whoever has no group any more has been reaped while we asked, whatever its state was a moment before.
+        if matches!(state, "X" | "x") || state == "Z" && alone || group == "-1" {
             return None;
         }
-        Some(Self { name: printable(&name).into_owned(), group, exiting: flags & EXITING != 0 && alone })
+        Some(Self { name: printable(&name).into_owned(), group: number(group), exiting: flags & EXITING != 0 && alone })
     }
 }
 
@@ -115,9 +123,20 @@ mod tests {
         check(&format!("7 (sh) Z {}", rest(0x4, 1)), None);
         check(&format!("7 (sh) Z {}", rest(0x4, 2)), Some(("sh", 5, false)));
         check(&format!("7 (sh) X {}", rest(0x4, 2)), None);
+        // As seen of a process that was being reaped.
+        check("7 (sh) X 0 -1 -1 0 -1 4227148 17 0 0 0 0 0 0 0 20 0 0 0 44", None);
+        check("7 (sh) R 0 -1 -1 0 -1 4227148 17 0 0 0 0 0 0 0 20 0 0 0 44", None);
         check("7 (sh) S 1 5 5 0 -1 4194304 29", None);
         check("7 (sh", None);
         check("", None);
+    }
+
+    #[test]
+    fn what_names_no_process_is_no_number() {
+        for text in ["-1", "0", "-2147483648", "2147483648", "self", ""] {
+            assert_eq!(number(text), None, "{text}");
+        }
+        assert_eq!(number("7"), Pid::from_raw(7));
     }
 
     #[test]

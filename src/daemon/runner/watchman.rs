@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use super::cell::Bounds;
 use super::orphans;
-use super::process::Process;
+use super::process::{Process, number};
 
 /// How often it is looked.
 const EVERY: Duration = Duration::from_millis(250);
@@ -103,7 +103,7 @@ impl Watchman {
                     return tasks;
                 }
                 let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-                waiting.extend(children.split_ascii_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)));
+                waiting.extend(children.split_ascii_whitespace().filter_map(number));
             }
         }
         tasks
