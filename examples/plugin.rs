@@ -17,6 +17,8 @@ use std::io::{Read, stdin};
 use scanrelay::plugin::{Finding, Invocation, Line, Severity, Verdict};
 use serde_json::Value;
 
+/// What is kept of it with each vote.
+const VERSION: &str = concat!("safetensors ", env!("CARGO_PKG_VERSION"));
 /// What the format itself allows.
 const LONGEST_HEADER: u64 = 100_000_000;
 
@@ -36,7 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let verdict = if files.is_empty() || unknown > 0 { Verdict::Inconclusive } else { Verdict::Safe };
     let summary = Some(format!("{} of {} files are safetensors", files.len() - unknown, files.len()));
-    println!("{}", Line::Result { verdict: Some(verdict), status: None, summary, url: None });
+    let version = Some(VERSION.to_owned());
+    println!("{}", Line::Result { verdict: Some(verdict), status: None, summary, url: None, version });
     Ok(())
 }
 

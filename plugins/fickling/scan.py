@@ -4,6 +4,7 @@ fickling calls unsafe what it cannot decode, and so every file that is no pickle
 does is a finding, and a pickle that breaks off, or is none, is not read. Nothing is ever unpickled.
 """
 
+import importlib.metadata
 import io
 import json
 import os
@@ -129,7 +130,8 @@ def main():
     # Where all was scanned the findings decide, by fail_on. Elsewhere a bad one is unsafe all the same.
     is_bad = any(line["severity"] in ("high", "critical") for line in scan.lines)
     verdict = "safe" if scan.scanned and not scan.unread else "unsafe" if is_bad else "inconclusive"
-    lines = scan.lines + [{"type": "result", "verdict": verdict, "summary": cut(summary, 2000)}]
+    version = f"fickling {importlib.metadata.version('fickling')}"
+    lines = scan.lines + [{"type": "result", "verdict": verdict, "summary": cut(summary, 2000), "version": version}]
     with open(os.environ["SCANRELAY_RESULT"], "x", encoding="ascii") as results:
         results.writelines(json.dumps(line) + "\n" for line in lines)
 

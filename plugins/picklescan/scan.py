@@ -4,6 +4,7 @@ The library returns what it found and logs what it could not read, so both are l
 tool does not know; names inside archives are in them only as JSON.
 """
 
+import importlib.metadata
 import json
 import logging
 import os
@@ -101,7 +102,8 @@ def main():
     # Where all was scanned the findings decide, by fail_on. Elsewhere a bad one is unsafe all the same.
     is_bad = any(line["severity"] in ("high", "critical") for line in lines)
     verdict = "safe" if scanned and not unread else "unsafe" if is_bad else "inconclusive"
-    lines.append({"type": "result", "verdict": verdict, "summary": cut(summary, 2000)})
+    version = f"picklescan {importlib.metadata.version('picklescan')}"
+    lines.append({"type": "result", "verdict": verdict, "summary": cut(summary, 2000), "version": version})
     with open(os.environ["SCANRELAY_RESULT"], "x", encoding="ascii") as results:
         results.writelines(json.dumps(line) + "\n" for line in lines)
 

@@ -48,7 +48,7 @@ impl End {
             Self::Failed { summary, url } => (Status::Failed, Some(summary), url),
             Self::Later(summary) | Self::Broken(summary) => (Status::Failed, Some(summary), None),
         };
-        let line = Line::Result { verdict: None, status: Some(status), summary, url };
+        let line = Line::Result { verdict: None, status: Some(status), summary, url, version: None };
         match Line::parse(line.to_string().as_bytes()) {
             Some(Ok(line)) => line,
             Some(Err(LineError::Url)) => failed(
@@ -60,7 +60,13 @@ impl End {
 }
 
 fn failed(summary: &str) -> Line {
-    Line::Result { verdict: None, status: Some(Status::Failed), summary: Some(summary.to_owned()), url: None }
+    Line::Result {
+        verdict: None,
+        status: Some(Status::Failed),
+        summary: Some(summary.to_owned()),
+        url: None,
+        version: None,
+    }
 }
 
 #[cfg(test)]

@@ -31,7 +31,8 @@ pub(super) fn details(votes: &[Vote]) -> Vec<String> {
         let seen: Vec<String> = seen.into_iter().flatten().collect();
         let seen = if seen.is_empty() { "nothing of the model".to_owned() } else { seen.join(", ") };
         let program = evidence.program.as_ref().map(|digest| format!(", by program {digest}")).unwrap_or_default();
-        lines.push(format!("{} looked at {seen}{program}", vote.scanner));
+        let version = vote.version.as_ref().map(|version| format!(" ({version})")).unwrap_or_default();
+        lines.push(format!("{}{version} looked at {seen}{program}", vote.scanner));
         for waived in &vote.waived {
             lines.push(format!(
                 "{}: {} is waived until {} by waiver {}: {}",

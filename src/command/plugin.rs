@@ -218,13 +218,16 @@ fn print_tried(tried: &Tried) -> Outcome {
         told("log", text)?;
     }
     let (word, summary, url) = match &tried.conclusion {
-        Some(Conclusion::Scan { verdict, summary, url, findings, more_findings }) => {
+        Some(Conclusion::Scan { verdict, summary, url, version, findings, more_findings }) => {
             for Finding { id, severity, message, location, .. } in findings {
                 let place = location.as_ref().map(|place| format!(" in {place}")).unwrap_or_default();
                 told("finding", &format!("{severity} {id}{place}: {message}"))?;
             }
             if *more_findings > 0 {
                 told("finding", &format!("and {more_findings} more"))?;
+            }
+            if let Some(version) = version {
+                told("version", version)?;
             }
             (format!("verdict     {verdict}"), summary, url)
         }

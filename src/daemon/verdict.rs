@@ -32,6 +32,9 @@ pub struct Vote {
     pub summary: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// The scanner's version and that of what it knows, by its own account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     pub findings: usize,
     pub advisory: bool,
     /// What it looked at.

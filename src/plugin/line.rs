@@ -53,6 +53,10 @@ pub enum Line {
         /// Where to read more, or where the promoted model is now: http or https, no user part, visible ASCII, at most 2 KiB.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         url: Option<String>,
+        /// What has looked: the scanner's version and that of what it knows, in its own words, cut at 1 KiB. It is kept with the
+        /// vote, and decides nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
     },
 }
 
@@ -128,14 +132,14 @@ impl<'de> Deserialize<'de> for Typed {
 }
 
 impl Line {
-    /// A scanner's result without summary and URL.
+    /// A scanner's result, the word alone.
     pub fn result_of_scan(verdict: Verdict) -> Self {
-        Self::Result { verdict: Some(verdict), status: None, summary: None, url: None }
+        Self::Result { verdict: Some(verdict), status: None, summary: None, url: None, version: None }
     }
 
-    /// An action's result without summary and URL.
+    /// An action's result, the word alone.
     pub fn result_of_action(status: Status) -> Self {
-        Self::Result { verdict: None, status: Some(status), summary: None, url: None }
+        Self::Result { verdict: None, status: Some(status), summary: None, url: None, version: None }
     }
 
     /// Reads a line. `None`: it is log, not a line of the contract (no JSON object, or without a `type` that we know).
@@ -164,13 +168,16 @@ impl Line {
                 let location = location.map(|location| cut_to(location, MAX_NAME));
                 Ok(Self::Finding(Finding { id: cut_to(id, MAX_NAME), severity, message: cut(message), location }))
             }
-            Self::Result { verdict, status, summary, url } => {
+            Self::Result { verdict, status, summary, url, version } => {
                 if verdict.is_some() == status.is_some() || verdict == Some(Verdict::Error) {
                     return Err(LineError::Result);
                 }
                 match url {
                     Some(url) if !is_url(&url) => Err(LineError::Url),
-                    url => Ok(Self::Result { verdict, status, summary: summary.map(cut), url }),
+                    url => {
+                        let version = version.map(|version| cut_to(version, MAX_NAME));
+                        Ok(Self::Result { verdict, status, summary: summary.map(cut), url, version })
+                    }
                 }
             }
         }

@@ -74,6 +74,7 @@ struct Told {
     findings: Vec<Finding>,
     scanned: Option<u64>,
     errors: Vec<String>,
+    version: Option<String>,
 }
 
 impl Report {
@@ -90,7 +91,7 @@ impl Report {
             Format::Sarif => sarif::read(&document),
             Format::Json(pointers) => json::read(pointers, &document),
         };
-        let Told { findings, scanned, errors } = told.map_err(ReportError::Unreadable)?;
+        let Told { findings, scanned, errors, version } = told.map_err(ReportError::Unreadable)?;
         let is_unsafe = findings.iter().any(|finding| finding.severity.reaches(fail_on));
         if let (false, Some(first)) = (is_unsafe, errors.first()) {
             return Err(ReportError::Errors { count: errors.len(), first: cut(first) });
@@ -107,7 +108,7 @@ impl Report {
             transcript.take(Line::Finding(finding).to_string().as_bytes());
         }
         let summary = lacking.filter(|_| !is_unsafe);
-        let result = Line::Result { verdict: Some(verdict), status: None, summary, url: None };
+        let result = Line::Result { verdict: Some(verdict), status: None, summary, url: None, version };
         transcript.take(result.to_string().as_bytes());
         transcript.end().map_err(|fault| ReportError::Unreadable(fault.to_string()))
     }

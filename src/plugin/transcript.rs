@@ -87,6 +87,9 @@ pub enum Conclusion {
         /// Where to read more.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         url: Option<String>,
+        /// What has looked, in its own words: its version, and that of what it knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
         /// What it found, at most 1,000.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         findings: Vec<Finding>,
@@ -151,10 +154,11 @@ impl Transcript {
             return Err(fault);
         }
         match self.result {
-            Some(Line::Result { verdict: Some(verdict), summary, url, .. }) => Ok(Conclusion::Scan {
+            Some(Line::Result { verdict: Some(verdict), summary, url, version, .. }) => Ok(Conclusion::Scan {
                 verdict: if verdict == Verdict::Safe && self.failing { Verdict::Unsafe } else { verdict },
                 summary,
                 url,
+                version,
                 findings: self.findings,
                 more_findings: self.uncounted,
             }),

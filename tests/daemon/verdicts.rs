@@ -10,7 +10,7 @@ use crate::harness::{Daemon, Registry, Site, until};
 const FIND: &str = r#"cat > /dev/null
 grep -q 'os.system' artifact/1.pkl &&
     echo '{"type":"finding","id":"os.system","severity":"critical","message":"runs a command"}'
-echo '{"type":"result","verdict":"safe"}'"#;
+echo '{"type":"result","verdict":"safe","version":"find 7, words of 2026-11-20"}'"#;
 
 const DEPLOY: &str =
     r#"cat > /dev/null; echo deployed >> $SITE/deployed; echo '{"type":"result","status":"complete"}'"#;
@@ -97,10 +97,13 @@ async fn a_verdict_is_of_bytes_and_what_is_waived_ends() {
         code == 0 && shown.contains("os.system is waived until ") && shown.contains("by waiver 1: ours"),
         "{shown}"
     );
+    let by = format!("scan (find 7, words of 2026-11-20) looked at files sha256:{digest}, by program sha256:");
+    assert!(shown.contains(&by), "{shown}");
     let (code, shown, stderr) = site.run(&["verdict", digest, "--require", "safe", "--from", "scan", "--json"]);
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!((code, stderr.as_str(), &shown["enough"]), (0, "", &json!(true)), "{shown}");
     assert_eq!(shown["verdicts"].as_array().unwrap().len(), 2, "the first one is still there");
+    assert_eq!(shown["verdicts"][0]["votes"][0]["version"], "find 7, words of 2026-11-20", "{shown}");
     let deployed = promoted(&registry, &daemon, &version).await;
     assert_eq!((&deployed["status"], site.lines("deployed").len()), (&json!("complete"), 1), "{deployed}");
 

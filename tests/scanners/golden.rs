@@ -16,7 +16,13 @@ fn check(bench: &Bench, folder: &str, plugin: &str) {
     assert!(inputs.len() > 1 && inputs.len() == outputs.len(), "{names:?}");
     for (input, output) in inputs.into_iter().zip(outputs) {
         let tried = bench.scan(plugin, std::slice::from_ref(input));
-        let expected: Value = serde_json::from_slice(&fs::read(output).unwrap()).unwrap();
+        let mut expected: Value = serde_json::from_slice(&fs::read(output).unwrap()).unwrap();
+        // What Debian has is another version tomorrow, so its golden one ends with an ellipsis.
+        let version = tried.said["conclusion"]["version"].as_str().unwrap_or_default();
+        let written = expected["version"].as_str().and_then(|written| written.strip_suffix('…'));
+        if written.is_some_and(|begin| version.starts_with(begin) && version.len() > begin.len()) {
+            expected["version"] = version.into();
+        }
         assert_eq!(tried.said["conclusion"], expected, "{plugin}, {}: {}", input.display(), tried.said);
     }
 }

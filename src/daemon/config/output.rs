@@ -16,7 +16,7 @@ pub enum Output {
     /// An action's exit codes.
     Statuses(BTreeMap<u8, Status>),
     /// A scanner's report, and the exit codes with which it stands.
-    Report(Report, BTreeSet<u8>),
+    Report(Box<Report>, BTreeSet<u8>),
 }
 
 /// What manifest and configuration say of it.
@@ -111,13 +111,14 @@ fn reported(
     }
     let mut report = Report::new(format);
     report.scanned_at_least = require.map(|require| require.scanned_at_least);
-    Ok(Output::Report(report, codes))
+    Ok(Output::Report(Box::new(report), codes))
 }
 
 fn pointers(report: Option<RawReport>, at: &impl Fn(&str, String) -> Fault) -> Result<Pointers, Fault> {
     let missing =
         || at("report", "it does not say where findings are: write report = { findings = \"/findings\" }".into());
-    let RawReport { findings, id, severity, message, location, scanned, errors } = report.ok_or_else(missing)?;
+    let RawReport { findings, id, severity, message, location, scanned, errors, version } =
+        report.ok_or_else(missing)?;
     let pointer = |key: &str, text: Option<String>| match text {
         // RFC 6901: the whole document, or a slash before each part.
         Some(text) if !text.is_empty() && !text.starts_with('/') => {
@@ -138,6 +139,7 @@ fn pointers(report: Option<RawReport>, at: &impl Fn(&str, String) -> Fault) -> R
     }
     pointers.scanned = pointer("scanned", scanned)?;
     pointers.errors = pointer("errors", errors)?;
+    pointers.version = pointer("version", version)?;
     Ok(pointers)
 }
 

@@ -400,6 +400,7 @@ pub struct RawReport {
     pub location: Option<String>,
     pub scanned: Option<String>,
     pub errors: Option<String>,
+    pub version: Option<String>,
 }
 
 /// What a report has to prove.

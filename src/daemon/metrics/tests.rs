@@ -101,6 +101,7 @@ async fn an_outcome_is_counted_under_what_is_configured() {
             verdict: Verdict::Safe,
             summary: None,
             url: None,
+            version: None,
             findings: Vec::new(),
             more_findings: 0,
         },

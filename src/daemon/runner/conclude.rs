@@ -82,9 +82,14 @@ fn without_result(code: i32) -> End {
 impl Word {
     fn conclusion(self) -> Conclusion {
         match self {
-            Self::Verdict(verdict) => {
-                Conclusion::Scan { verdict, summary: None, url: None, findings: Vec::new(), more_findings: 0 }
-            }
+            Self::Verdict(verdict) => Conclusion::Scan {
+                verdict,
+                summary: None,
+                url: None,
+                version: None,
+                findings: Vec::new(),
+                more_findings: 0,
+            },
             Self::Status(status) => Conclusion::Action { status, summary: None, url: None },
         }
     }
@@ -197,7 +202,7 @@ mod tests {
         check(Exit::Code(75), bad(), &action, End::Concluded(Word::Status(Status::Failed).conclusion()));
         check(Exit::Code(0), good(), &nothing, failed("exited with 0"));
 
-        let report = Output::Report(Report::new(Format::Sarif), BTreeSet::from([0, 1]));
+        let report = Output::Report(Box::new(Report::new(Format::Sarif)), BTreeSet::from([0, 1]));
         check(Exit::Code(1), good(), &report, End::Concluded(scan(Verdict::Safe)));
         check(Exit::Code(1), bad(), &report, failed("it ended without a result line, and it exited with 1"));
         check(Exit::Code(2), good(), &report, failed("exited with 2"));

@@ -175,10 +175,11 @@ impl Record {
 fn hide(mask: &Mask, conclusion: Conclusion) -> Conclusion {
     let text = |text: String| mask.hide_text(text);
     match conclusion {
-        Conclusion::Scan { verdict, summary, url, findings, more_findings } => Conclusion::Scan {
+        Conclusion::Scan { verdict, summary, url, version, findings, more_findings } => Conclusion::Scan {
             verdict,
             summary: summary.map(text),
             url: url.map(text),
+            version: version.map(text),
             findings: findings
                 .into_iter()
                 .map(|found| {

@@ -73,7 +73,7 @@ pub enum Output {
     /// By its exit code alone; all it prints is log. A code that is not listed is a failed attempt, 75 "try later".
     ExitCodes(BTreeMap<u8, Word>),
     /// By the report that it writes to `{report}`, when it exits with one of these codes; all it prints is log.
-    Report(Report, BTreeSet<u8>),
+    Report(Box<Report>, BTreeSet<u8>),
 }
 
 /// What an exit code means.

@@ -154,7 +154,14 @@ impl Started {
 }
 
 pub fn scan(verdict: Verdict) -> End {
-    End::Concluded(Conclusion::Scan { verdict, summary: None, url: None, findings: Vec::new(), more_findings: 0 })
+    End::Concluded(Conclusion::Scan {
+        verdict,
+        summary: None,
+        url: None,
+        version: None,
+        findings: Vec::new(),
+        more_findings: 0,
+    })
 }
 
 fn action(status: Status) -> End {

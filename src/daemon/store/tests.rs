@@ -184,7 +184,8 @@ fn attempt(result: &str) -> Attempt {
 }
 
 fn voted(verdict: Verdict) -> Next {
-    let conclusion = Conclusion::Scan { verdict, summary: None, url: None, findings: Vec::new(), more_findings: 0 };
+    let conclusion =
+        Conclusion::Scan { verdict, summary: None, url: None, version: None, findings: Vec::new(), more_findings: 0 };
     Next::End(Ending::Concluded { conclusion, evidence: Box::default() })
 }
 

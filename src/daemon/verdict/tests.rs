@@ -112,7 +112,7 @@ fn a_waiver_has_a_finding_a_reason_and_an_end() {
 
 fn vote(scanner: &str, verdict: Verdict, waived: Vec<Waived>) -> Vote {
     let (scanner, evidence) = (scanner.to_owned(), files("aa"));
-    Vote { scanner, verdict, summary: None, url: None, findings: 0, advisory: false, evidence, waived }
+    Vote { scanner, verdict, summary: None, url: None, version: None, findings: 0, advisory: false, evidence, waived }
 }
 
 fn said(delivery: i64, days_ago: u32, verdict: Verdict, votes: Vec<Vote>) -> Standing {

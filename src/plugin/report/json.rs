@@ -23,6 +23,8 @@ pub struct Pointers {
     pub scanned: Option<String>,
     /// What went wrong: a list, a number, a text, or true. Nothing, 0 and false are none.
     pub errors: Option<String>,
+    /// What has looked: the scanner's version, a text.
+    pub version: Option<String>,
 }
 
 impl Pointers {
@@ -36,6 +38,7 @@ impl Pointers {
             location: "/location".into(),
             scanned: None,
             errors: None,
+            version: None,
         }
     }
 
@@ -66,7 +69,13 @@ pub(super) fn read(pointers: &Pointers, document: &Value) -> Result<Told, String
         Some(Value::Object(map)) if map.is_empty() => Vec::new(),
         Some(other) => vec![text_of(other)],
     };
-    Ok(Told { findings: findings.iter().map(|row| pointers.finding(row)).collect(), scanned, errors })
+    let version = pointers.version.as_ref().and_then(|pointer| document.pointer(pointer)?.as_str());
+    Ok(Told {
+        findings: findings.iter().map(|row| pointers.finding(row)).collect(),
+        scanned,
+        errors,
+        version: version.map(str::to_owned),
+    })
 }
 
 fn severity(word: &str) -> Option<Severity> {

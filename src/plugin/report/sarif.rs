@@ -1,5 +1,7 @@
 //! SARIF 2.1.0: `runs[].results[]` (section 3.27), their rules, and what the tool says of its own run (section 3.20).
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::{Told, finding};
@@ -21,7 +23,15 @@ pub(super) fn read(document: &Value) -> Result<Told, String> {
             told.scanned = Some(told.scanned.unwrap_or_default() + artifacts.len() as u64);
         }
     }
+    let tools = runs.into_iter().flatten().filter_map(|run| tool(&run["tool"]["driver"])).collect::<BTreeSet<_>>();
+    told.version = (!tools.is_empty()).then(|| tools.into_iter().collect::<Vec<_>>().join(", "));
     Ok(told)
+}
+
+/// Its name and version (sections 3.19.8, 3.19.12 and 3.19.13), where it gives a version.
+fn tool(driver: &Value) -> Option<String> {
+    let version = driver["semanticVersion"].as_str().or_else(|| driver["version"].as_str())?;
+    Some(driver["name"].as_str().map_or_else(|| version.to_owned(), |name| format!("{name} {version}")))
 }
 
 /// Section 3.27.9: without a kind it is `fail`. What is `open` or has to be reviewed is not known to be well.

@@ -110,6 +110,34 @@ fn sarif_is_read_with_its_rules_levels_and_scores() {
 }
 
 #[test]
+fn who_has_looked_is_told_by_the_report() {
+    let check = |report: &Report, document: &str, expected: Option<&str>| match report
+        .conclude(document.as_bytes(), Severity::High)
+    {
+        Ok(Conclusion::Scan { version, .. }) => assert_eq!(version.as_deref(), expected, "{document}"),
+        other => panic!("{other:?}"),
+    };
+    let mut report = json(None);
+    check(&report, r#"{"issues":[],"tool":{"version":"1.2"}}"#, None);
+    if let Format::Json(pointers) = &mut report.format {
+        pointers.version = Some("/tool/version".into());
+    }
+    check(&report, r#"{"issues":[],"tool":{"version":"1.2"}}"#, Some("1.2"));
+    check(&report, r#"{"issues":[],"tool":{"version":12}}"#, None);
+    check(&report, r#"{"issues":[]}"#, None);
+    let sarif = |drivers: &[&str]| {
+        let runs = drivers.iter().map(|driver| format!(r#"{{"tool":{{"driver":{driver}}},"results":[]}}"#));
+        format!(r#"{{"version":"2.1.0","runs":[{}]}}"#, runs.collect::<Vec<_>>().join(","))
+    };
+    let report = Report::new(Format::Sarif);
+    check(&report, &sarif(&[r#"{"name":"a"}"#]), None);
+    check(&report, &sarif(&[r#"{"name":"a","version":"2"}"#]), Some("a 2"));
+    check(&report, &sarif(&[r#"{"name":"a","version":"2","semanticVersion":"2.0.1"}"#]), Some("a 2.0.1"));
+    let two = [r#"{"name":"b","version":"1"}"#, r#"{"name":"a","version":"2"}"#, r#"{"name":"b","version":"1"}"#];
+    check(&report, &sarif(&two), Some("a 2, b 1"));
+}
+
+#[test]
 fn a_report_is_bounded_as_lines_are() {
     let row = format!(r#"{{"id":"{0}","severity":"low","message":"{0}"}}"#, "é".repeat(5000));
     let document = format!(r#"{{"issues":[{}]}}"#, vec![row; 1001].join(","));

@@ -60,6 +60,13 @@ fn what_is_no_object_with_a_type_we_know_is_log() {
 fn a_line_of_the_contract_is_read() {
     let progress = |percent| Line::Progress { message: "half".into(), percent };
     let mut finding = Finding::new("os.system", Severity::Critical, "runs");
+    let by = |version: String| Line::Result {
+        verdict: Some(Verdict::Safe),
+        status: None,
+        summary: None,
+        url: None,
+        version: Some(version),
+    };
     let table = [
         (r#"{"type":"progress","message":"half"}"#, progress(None)),
         (r#"  {"percent":50,"message":"half","type":"progress"}  "#, progress(Some(50.0))),
@@ -76,6 +83,12 @@ fn a_line_of_the_contract_is_read() {
         (r#"{"type":"result","verdict":"safe"}"#, Line::result_of_scan(Verdict::Safe)),
         (r#"{"type":"result","verdict":"unsafe","status":null}"#, Line::result_of_scan(Verdict::Unsafe)),
         (r#"{"type":"result","verdict":"inconclusive"}"#, Line::result_of_scan(Verdict::Inconclusive)),
+        (r#"{"type":"result","verdict":"safe","version":null}"#, Line::result_of_scan(Verdict::Safe)),
+        (r#"{"type":"result","verdict":"safe","version":"1.2"}"#, by("1.2".to_owned())),
+        (
+            &format!(r#"{{"type":"result","verdict":"safe","version":"{}"}}"#, "1".repeat(1025)),
+            by("1".repeat(1021) + "…"),
+        ),
         (r#"{"type":"result","status":"failed"}"#, Line::result_of_action(Status::Failed)),
     ];
     for (line, expected) in table {
@@ -120,7 +133,13 @@ fn a_url_is_one_that_can_be_shown_and_clicked() {
     let good =
         ["http://a", "https://scan.example.com:8443/r/1?q=@#x", "https://[2001:db8::1]/r", "http://a?x", &long(2048)];
     for good in good {
-        let line = Line::Result { verdict: Some(Verdict::Safe), status: None, summary: None, url: Some(good.into()) };
+        let line = Line::Result {
+            verdict: Some(Verdict::Safe),
+            status: None,
+            summary: None,
+            url: Some(good.into()),
+            version: None,
+        };
         check(url(good), Is::Good(line));
     }
     for bad in [

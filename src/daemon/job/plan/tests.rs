@@ -127,7 +127,8 @@ impl Round {
 }
 
 fn says(verdict: Verdict) -> Ending {
-    let conclusion = Conclusion::Scan { verdict, summary: None, url: None, findings: Vec::new(), more_findings: 0 };
+    let conclusion =
+        Conclusion::Scan { verdict, summary: None, url: None, version: None, findings: Vec::new(), more_findings: 0 };
     Ending::Concluded { conclusion, evidence: Box::default() }
 }
 
@@ -334,7 +335,7 @@ fn about(verdict: Verdict, found: &[&str], byte: &str) -> Ending {
         serde_json::from_value(serde_json::json!({ "id": id, "severity": "critical", "message": "m" })).unwrap()
     };
     let findings = found.iter().map(finding).collect();
-    let conclusion = Conclusion::Scan { verdict, summary: None, url: None, findings, more_findings: 0 };
+    let conclusion = Conclusion::Scan { verdict, summary: None, url: None, version: None, findings, more_findings: 0 };
     let evidence = Evidence { artifact: Digest::parse(&byte.repeat(32)), ..Evidence::default() };
     Ending::Concluded { conclusion, evidence: Box::new(evidence) }
 }

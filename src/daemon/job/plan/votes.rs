@@ -17,6 +17,7 @@ pub(super) fn vote(jobs: &[View], scanner: &str, advisory: bool, waivers: &[Waiv
         verdict: Verdict::Error,
         summary: None,
         url: None,
+        version: None,
         findings: 0,
         advisory,
         evidence: Evidence::default(),
@@ -24,7 +25,7 @@ pub(super) fn vote(jobs: &[View], scanner: &str, advisory: bool, waivers: &[Waiv
     };
     Some(match ending {
         Ending::Concluded {
-            conclusion: Conclusion::Scan { verdict, summary, url, findings, more_findings },
+            conclusion: Conclusion::Scan { verdict, summary, url, version, findings, more_findings },
             evidence,
         } => {
             let waived = waived(*verdict, findings, *more_findings, evidence, waivers, now);
@@ -32,6 +33,7 @@ pub(super) fn vote(jobs: &[View], scanner: &str, advisory: bool, waivers: &[Waiv
                 verdict: if waived.is_some() { Verdict::Safe } else { *verdict },
                 summary: summary.clone(),
                 url: url.clone(),
+                version: version.clone(),
                 findings: findings.len() + more_findings,
                 evidence: (**evidence).clone(),
                 waived: waived.unwrap_or_default(),

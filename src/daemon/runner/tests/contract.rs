@@ -85,7 +85,7 @@ async fn a_report_speaks_for_a_scanner_that_writes_one() {
             pointers.scanned = Some("/scanned".into());
             let mut report = Report::new(Format::Json(pointers));
             report.scanned_at_least = Some(1);
-            spec.output = Output::Report(report, [0, 1].into());
+            spec.output = Output::Report(Box::new(report), [0, 1].into());
             spec.args.push("{report}".into());
         });
         assert_eq!(stage.run().await.end, end, "{script}");
@@ -263,7 +263,7 @@ async fn secrets_are_masked_in_log_and_texts() {
         r#"head -c 16380 /dev/zero | tr '\0' x; echo "$TOKEN"; env >&2
         echo "{\"type\":\"progress\",\"message\":\"p $TOKEN\"}"
         echo "{\"type\":\"finding\",\"id\":\"$TOKEN\",\"severity\":\"low\",\"message\":\"m $TOKEN\",\"location\":\"l $TOKEN\"}"
-        echo "{\"type\":\"result\",\"verdict\":\"safe\",\"summary\":\"s $TOKEN\",\"url\":\"https://h/?t=$TOKEN\"}""#,
+        echo "{\"type\":\"result\",\"verdict\":\"safe\",\"summary\":\"s $TOKEN\",\"url\":\"https://h/?t=$TOKEN\",\"version\":\"v $TOKEN\"}""#,
     )
     .with(|spec| spec.secrets = vec![secret(b"hunter2hunter2")]);
     let mut started = stage.start();
@@ -272,7 +272,7 @@ async fn secrets_are_masked_in_log_and_texts() {
     assert!(text(&run).contains("xxx***\n") && text(&run).contains("TOKEN=***\n"), "{}", text(&run));
     assert!(!text(&run).contains("hunter"));
     let expected = json!({
-        "kind": "scan", "verdict": "safe", "summary": "s ***", "url": "https://h/?t=***", "more_findings": 0,
+        "kind": "scan", "verdict": "safe", "summary": "s ***", "url": "https://h/?t=***", "version": "v ***", "more_findings": 0,
         "findings": [{"id": "***", "severity": "low", "message": "m ***", "location": "l ***"}],
     });
     let End::Concluded(conclusion) = run.end else { panic!("{:?}", run.end) };
