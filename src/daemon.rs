@@ -31,6 +31,7 @@ mod service;
 mod simulation;
 mod snapshot;
 mod start;
+mod stop;
 mod store;
 mod tls;
 mod trace;

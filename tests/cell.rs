@@ -12,4 +12,7 @@ mod daemon {
     #[allow(dead_code, unused_imports, reason = "the daemon uses what is not used here")]
     #[allow(clippy::allow_attributes, reason = "not in every build is there something unused")]
     pub mod runner;
+    #[allow(dead_code, reason = "the daemon uses what is not used here")]
+    #[allow(clippy::allow_attributes, reason = "not in every build is there something unused")]
+    pub mod stop;
 }

@@ -79,7 +79,8 @@ const DAEMON: &[Room] = &[
     // Folders, and nothing of what is in them.
     room("cache", &[], &["tokio", HTTP, WEB, SQL, PROCESS, CHILD, "std::net"]),
     room("breakers", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
-    room("running", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
+    room("stop", &[], &["tokio", HTTP, WEB, SQL, CHILD, "std::fs", "std::net", "std::env", "std::thread", "std::io"]),
+    room("running", &["stop"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("wake", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     // Of whatever can be read.
     room("digest", &[], &["tokio", "tokio_util", HTTP, WEB, SQL, "std::fs", CHILD, "std::env", "std::thread"]),
@@ -96,7 +97,7 @@ const DAEMON: &[Room] = &[
     // Processes only: neither the registry nor its events' meaning.
     room(
         "runner",
-        &[],
+        &["stop"],
         &[
             HTTP,
             WEB,
@@ -118,7 +119,20 @@ const DAEMON: &[Room] = &[
     ),
     room(
         "effects",
-        &["address", "cache", "clock", "config", "digest", "fetch", "job", "runner", "running", "verdict", "writeback"],
+        &[
+            "address",
+            "cache",
+            "clock",
+            "config",
+            "digest",
+            "fetch",
+            "job",
+            "runner",
+            "running",
+            "stop",
+            "verdict",
+            "writeback",
+        ],
         &[WEB, SQL, PROCESS, CHILD],
     ),
     // Counts, and asks the store; files of /proc.
@@ -129,7 +143,7 @@ const DAEMON: &[Room] = &[
         &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"],
     ),
     // One plugin once, without a registry.
-    room("trial", &["clock", "config", "effects", "runner", "verdict"], &[HTTP, WEB, SQL, PROCESS, CHILD]),
+    room("trial", &["clock", "config", "effects", "runner", "stop", "verdict"], &[HTTP, WEB, SQL, PROCESS, CHILD]),
     room("config", &["address", "clock", "verdict"], &["tokio", HTTP, WEB, SQL, CHILD]),
     room("route", &["config", "job"], PURE),
     // Tries what the cell of a plugin can be made of.

@@ -23,6 +23,7 @@ pub use super::runner::Kernel;
 use super::digest::Digest;
 use super::job::{Job, Outcome};
 use super::running::Tail;
+use super::stop::Stop;
 use super::verdict::Demand;
 
 pub use survey::Unsurveyed;
@@ -60,16 +61,10 @@ pub struct Intent {
     pub committed: oneshot::Sender<bool>,
 }
 
-/// The world outside. `stop` means: end now, the daemon is going down.
+/// The world outside. `stop` means: end now.
 pub trait Effects: Send + Sync + 'static {
     /// Runs a plugin. What it prints can be seen in `log` while it grows.
-    fn run(
-        &self,
-        job: &Job,
-        needs: mpsc::Sender<Need>,
-        log: Tail,
-        stop: CancellationToken,
-    ) -> impl Future<Output = Effect> + Send;
+    fn run(&self, job: &Job, needs: mpsc::Sender<Need>, log: Tail, stop: Stop) -> impl Future<Output = Effect> + Send;
 
     /// Asks or tells the registry. What it makes so is said in `intents` before.
     fn tell(

@@ -35,7 +35,6 @@ use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior, umask};
 use scanrelay::plugin::Conclusion;
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
 
 pub use cell::{Bounds, Cell, Kernel, LAUNCH, User, launch, probe};
 pub use leftovers::end_leftovers;
@@ -48,6 +47,8 @@ use listen::Listener;
 use mask::Mask;
 use record::Record;
 use workdir::Workdir;
+
+use super::stop::Stop;
 
 /// What one attempt came to.
 #[derive(Debug)]
@@ -71,7 +72,7 @@ pub enum End {
     Failed(String),
     /// It ran longer than its timeout and was ended.
     TimedOut,
-    /// The cancel token ended it.
+    /// It was told to stop.
     Cancelled,
     /// It could not be started: why, and the cure, in one printable line.
     NotStarted(String),
@@ -87,8 +88,8 @@ pub enum Note {
 }
 
 /// Runs the plugin once. Returns when it and everything it started are gone.
-pub async fn run(spec: Spec, cancel: CancellationToken, notes: mpsc::Sender<Note>) -> Run {
-    if cancel.is_cancelled() {
+pub async fn run(spec: Spec, stop: Stop, notes: mpsc::Sender<Note>) -> Run {
+    if stop.token().is_cancelled() {
         return Run::without_output(End::Cancelled);
     }
     // Declared before the group: locals are dropped in reverse order, and the folder goes after those who write to it.
@@ -105,7 +106,7 @@ pub async fn run(spec: Spec, cancel: CancellationToken, notes: mpsc::Sender<Note
     for missing in spec.cell.iter().flat_map(|cell| cell.kernel.missing()) {
         listener.remark(format!("the plugin was confined in part only: {missing}"));
     }
-    let cut = watch::attend(&group, pipes.stdin, &document, &mut listener, &workdir, &spec, &cancel).await;
+    let cut = watch::attend(&group, pipes.stdin, &document, &mut listener, &workdir, &spec, &stop).await;
     watch::bury(&group, &mut listener, &workdir, cut).await;
     let exit = Exit::of(cut.map(|(cut, _)| cut), group.reap());
     drop(group);

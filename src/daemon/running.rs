@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::stop::Stop;
+
 /// The attempts in hand, by job. Clones share them.
 #[derive(Clone, Default)]
 pub struct Running(Arc<Mutex<BTreeMap<i64, Attempt>>>);
 
 #[derive(Clone)]
 struct Attempt {
-    stop: CancellationToken,
+    stop: Stop,
     log: Tail,
 }
 
@@ -23,15 +25,15 @@ pub type Tail = watch::Sender<Vec<u8>>;
 pub struct InHand {
     running: Running,
     job: i64,
-    /// Cancelled when this attempt, or everything, has to stop.
-    pub stop: CancellationToken,
+    /// Says when this attempt, or everything, has to stop.
+    pub stop: Stop,
     pub log: Tail,
 }
 
 impl Running {
     /// Takes up an attempt that ends with `stop` at the latest.
     pub fn begin(&self, job: i64, stop: &CancellationToken) -> InHand {
-        let attempt = Attempt { stop: stop.child_token(), log: Tail::new(Vec::new()) };
+        let attempt = Attempt { stop: Stop::before(stop), log: Tail::new(Vec::new()) };
         self.lock().insert(job, attempt.clone());
         InHand { running: self.clone(), job, stop: attempt.stop, log: attempt.log }
     }
@@ -94,9 +96,9 @@ mod tests {
         let (running, all) = (Running::default(), CancellationToken::new());
         let (one, two) = (running.begin(1, &all), running.begin(2, &all));
         running.cancel(1);
-        assert!(one.stop.is_cancelled() && !two.stop.is_cancelled());
+        assert!(one.stop.token().is_cancelled() && !two.stop.token().is_cancelled());
         running.cancel(3);
         all.cancel();
-        assert!(two.stop.is_cancelled());
+        assert!(two.stop.token().is_cancelled());
     }
 }

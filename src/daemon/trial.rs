@@ -20,6 +20,7 @@ use super::effects::Kernel;
 use super::effects::cell::{built, sandboxed};
 use super::effects::live::output;
 use super::runner::{self, End, Note, RunCache, Spec};
+use super::stop::Stop;
 use super::verdict::Sandboxed;
 
 /// What is tried.
@@ -130,7 +131,7 @@ impl Trial {
                 let _ = committed.send(true);
             }
         };
-        let running = runner::run(spec, stop, notes);
+        let running = runner::run(spec, Stop::alone(stop), notes);
         tokio::pin!(running);
         let run = loop {
             tokio::select! {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::daemon::runner::tests::{Stage, scan};
 use crate::daemon::runner::{Output, Word, run};
+use crate::daemon::stop::Stop;
 
 const RUNS: usize = 10_000;
 /// At a time, as wide as the daemon is by default.
@@ -57,7 +58,7 @@ async fn many(stage: &Stage, runs: usize) {
         spec.invocation.run.id = format!("{}-{nth}", spec.invocation.run.id);
         running.spawn(async move {
             let (notes, _) = mpsc::channel(1);
-            let run = run(spec, CancellationToken::new(), notes).await;
+            let run = run(spec, Stop::before(&CancellationToken::new()), notes).await;
             assert_eq!(run.end, scan(Verdict::Safe), "{}", String::from_utf8_lossy(&run.log));
         });
     }

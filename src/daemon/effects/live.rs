@@ -27,6 +27,7 @@ use crate::daemon::fetch::{Fetched, Images};
 use crate::daemon::job::{Job, Outcome, Phase};
 use crate::daemon::runner::{self, End, Kernel, Note, Output, RunCache, Spec, Word};
 use crate::daemon::running::Tail;
+use crate::daemon::stop::Stop;
 use crate::daemon::verdict::Evidence;
 use crate::daemon::writeback::{BadTarget, Target, Via, Writeback};
 
@@ -216,12 +217,12 @@ impl Live {
 }
 
 impl Effects for Live {
-    async fn run(&self, job: &Job, needs: mpsc::Sender<Need>, log: Tail, stop: CancellationToken) -> Effect {
+    async fn run(&self, job: &Job, needs: mpsc::Sender<Need>, log: Tail, stop: Stop) -> Effect {
         let Some(plugin) = self.plugins.get(&job.name) else {
             let reason = format!("plugin {0} left the configuration: add [plugins.{0}] again, then retry", job.name);
             return Outcome::Refused(reason).into();
         };
-        let fetched = match self.fetched(plugin, job, &stop).await {
+        let fetched = match self.fetched(plugin, job, stop.token()).await {
             Ok(fetched) => fetched,
             Err(outcome) => return outcome.into(),
         };

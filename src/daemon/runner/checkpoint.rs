@@ -33,7 +33,7 @@ impl Checkpoint {
             Self::Told { answer, document } => Some(match answer.await {
                 // At most 64 KiB into the page cache: not worth a thread.
                 Ok(true) => workdir
-                    .keep_checkpoint(document.as_bytes())
+                    .keep("checkpoint.json", document.as_bytes())
                     .map_err(|_| "it is committed, but checkpoint.json was not written"),
                 Ok(false) | Err(_) => Err("it was not committed"),
             }),

@@ -102,9 +102,10 @@ impl Stage {
     /// Starts the run in a task; `notes` hears it.
     pub fn start(&self) -> Started {
         let (sender, notes) = mpsc::channel(16);
-        let cancel = CancellationToken::new();
+        let all = CancellationToken::new();
+        let cancel = Stop::before(&all);
         let task = tokio::spawn(run(self.spec.clone(), cancel.clone(), sender));
-        Started { task, cancel, notes }
+        Started { task, cancel, all, notes }
     }
 
     /// Runs to the end, committing every checkpoint, and leaves nothing in the work folder.
@@ -122,7 +123,9 @@ impl Stage {
 
 pub struct Started {
     pub task: tokio::task::JoinHandle<Run>,
-    pub cancel: CancellationToken,
+    pub cancel: Stop,
+    /// Stops everything.
+    pub all: CancellationToken,
     notes: mpsc::Receiver<Note>,
 }
 

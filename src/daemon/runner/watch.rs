@@ -8,7 +8,6 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::ChildStdin;
 use tokio::select;
 use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
 
 use super::Spec;
 use super::conclude::Cut;
@@ -16,6 +15,7 @@ use super::group::Group;
 use super::listen::Listener;
 use super::watchman::{Breach, Watchman};
 use super::workdir::Workdir;
+use crate::daemon::stop::{Stop, Why};
 
 /// How long after the plugin's exit its pipes may stay open before somebody is said to hold them.
 const SETTLE: Duration = Duration::from_millis(250);
@@ -35,7 +35,8 @@ const NAMED: usize = 16;
 /// That we ended it, why, and until when its family may take to end by itself.
 pub(super) type Ended = (Cut, Instant);
 
-/// Feeds stdin and listens until the leader has exited. At timeout or cancel: SIGTERM to the group, the grace, SIGKILL.
+/// Feeds stdin and listens until the leader has exited. At timeout or when it has to stop: `stop.json`, SIGTERM to the group, the
+/// grace, SIGKILL.
 pub(super) async fn attend(
     group: &Group,
     stdin: ChildStdin,
@@ -43,7 +44,7 @@ pub(super) async fn attend(
     listener: &mut Listener,
     workdir: &Workdir,
     spec: &Spec,
-    cancel: &CancellationToken,
+    stop: &Stop,
 ) -> Option<Ended> {
     let mut feeding = pin!(feed(stdin, document));
     let mut alarm = pin!(sleep(spec.timeout));
@@ -59,7 +60,7 @@ pub(super) async fn attend(
                 continue;
             }
             () = group.exited() => break,
-            () = cancel.cancelled(), if cut.is_none() => Cut::Cancel,
+            () = stop.token().cancelled(), if cut.is_none() => Cut::Cancel,
             () = &mut alarm => Cut::Timeout,
             breach = &mut breach, if !breached => {
                 breached = true;
@@ -68,6 +69,7 @@ pub(super) async fn attend(
         };
         if cut.is_none() && !breached {
             cut = Some(new);
+            tell_why(new, stop, listener, workdir);
             group.signal(Signal::TERM);
             alarm.as_mut().reset(Instant::now() + spec.grace);
         } else if !killed {
@@ -82,6 +84,22 @@ pub(super) async fn attend(
         }
     }
     cut.map(|cut| (cut, if killed { Instant::now() } else { alarm.deadline() }))
+}
+
+/// Says in `stop.json` why SIGTERM follows: who has triggered something outside ends it, or leaves it to the next attempt. A
+/// plugin that is not told takes it for a shutdown, which ends nothing outside.
+fn tell_why(cut: Cut, stop: &Stop, listener: &mut Listener, workdir: &Workdir) {
+    let why = match (cut, stop.why()) {
+        (Cut::Cancel, Why::Shutdown) => "shutdown",
+        (Cut::Cancel, Why::Cancel) => "cancel",
+        (Cut::Timeout, _) => "timeout",
+        (Cut::Breach(_) | Cut::Lost, _) => return,
+    };
+    // A few bytes into the page cache: not worth a thread.
+    let document = format!("{{\"reason\":\"{why}\"}}");
+    if let Err(error) = workdir.keep("stop.json", document.as_bytes()) {
+        listener.remark(format!("stop.json was not written: {error}"));
+    }
 }
 
 /// Comes back when the run has gone over what it may use as a whole. Without a cell it may use everything.

@@ -102,22 +102,22 @@ impl Workdir {
         }
     }
 
-    /// Writes `checkpoint.json` as a whole: whoever sees the name sees all of it.
-    pub(super) fn keep_checkpoint(&self, document: &[u8]) -> io::Result<()> {
-        const NEW: &str = ".checkpoint.json.new";
+    /// Writes a file for the plugin to read as a whole: whoever sees the name sees all of it.
+    pub(super) fn keep(&self, name: &str, document: &[u8]) -> io::Result<()> {
+        let new = &format!(".{name}.new");
         let folder = self.folder()?;
-        match unlinkat(folder, NEW, AtFlags::empty()) {
+        match unlinkat(folder, new, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(error) => return Err(error.into()),
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(folder, NEW, flags, Mode::RUSR | Mode::WUSR)?;
+        let file = openat(folder, new, flags, Mode::RUSR | Mode::WUSR)?;
         let mut file = File::from(file);
         file.write_all(document)?;
         if let Some((user, group)) = self.owner {
             fchown(&file, Some(user), Some(group))?;
         }
-        renameat(folder, NEW, folder, "checkpoint.json")?;
+        renameat(folder, new, folder, name)?;
         Ok(())
     }
 

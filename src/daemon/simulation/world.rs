@@ -17,6 +17,7 @@ use crate::daemon::clock::Steps;
 use crate::daemon::effects::{Effect, Effects, Intent, Need};
 use crate::daemon::job::{Job, Outcome, Phase, Written};
 use crate::daemon::running::Tail;
+use crate::daemon::stop::Stop;
 use crate::daemon::store::Store;
 
 pub(super) struct World {
@@ -275,7 +276,7 @@ pub(super) fn lane(job: &Job) -> String {
 }
 
 impl Effects for World {
-    async fn run(&self, job: &Job, saves: mpsc::Sender<Need>, _log: Tail, stop: CancellationToken) -> Effect {
+    async fn run(&self, job: &Job, saves: mpsc::Sender<Need>, _log: Tail, stop: Stop) -> Effect {
         let _watch = Watch(self);
         let action = ACTIONS.contains(&job.name.as_str());
         let round = self.may_begin(job).await;
@@ -290,7 +291,7 @@ impl Effects for World {
         if self.roll(3) == 0 {
             self.saves(job, &saves).await;
         }
-        if !self.some_time(600_000, &stop).await {
+        if !self.some_time(600_000, stop.token()).await {
             return Outcome::Drained.into();
         }
         if self.fails(15) {

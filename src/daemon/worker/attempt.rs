@@ -149,7 +149,7 @@ impl<E: Effects> Work<E> {
     /// Lets the registry be told, and commits before each request what it makes so.
     async fn tell(&self, job: &Job) -> Effect {
         let (intents, mut intended) = mpsc::channel::<Intent>(1);
-        let tell = self.effects.tell(job, intents, self.in_hand.stop.clone());
+        let tell = self.effects.tell(job, intents, self.in_hand.stop.token().clone());
         tokio::pin!(tell);
         loop {
             tokio::select! {
@@ -183,7 +183,7 @@ impl<E: Effects> Work<E> {
             }
             tokio::select! {
                 () = time::sleep(STORE_PAUSE) => {}
-                () = self.in_hand.stop.cancelled() => return false,
+                () = self.in_hand.stop.token().cancelled() => return false,
             }
             stored = self.store.settle(job, next.clone(), attempt.clone(), self.clock.now()).await;
             // The claim for its slot is long past.

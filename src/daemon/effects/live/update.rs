@@ -11,6 +11,7 @@ use super::Live;
 use crate::daemon::cache::{Cache, Fresh};
 use crate::daemon::config::{Plugin, Update};
 use crate::daemon::runner::{self, Cell, End, Output, RunCache, Spec, Word};
+use crate::daemon::stop::Stop;
 
 /// What its event is called.
 const KIND: &str = "cache_update";
@@ -30,7 +31,7 @@ impl Live {
         let fresh = begun.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
         // Nobody has to hear how far it is.
         let (notes, _) = mpsc::channel(1);
-        let run = runner::run(self.update_spec(plugin, update, run, &fresh), stop, notes).await;
+        let run = runner::run(self.update_spec(plugin, update, run, &fresh), Stop::before(&stop), notes).await;
         let why = match run.end {
             End::Concluded(_) => {
                 let put = tokio::task::spawn_blocking(move || fresh.put()).await;

@@ -33,6 +33,36 @@ async fn sigterm_comes_first_and_leaves_time_for_last_words() {
 }
 
 #[tokio::test]
+async fn why_it_is_ended_stands_in_stop_json_before_sigterm() {
+    let waits = format!("trap 'wait; cat stop.json; exit 0' TERM; ({} exec sleep 1000) & wait", say("on"));
+    let check = async |timeout: Duration, stop: fn(&Started), words: &str, end: End| {
+        let stage = Stage::new(&waits).with(|spec| spec.timeout = timeout);
+        let mut started = stage.start();
+        started.progress().await;
+        stop(&started);
+        let run = started.end().await;
+        assert_eq!((text(&run).trim(), run.end), (words, end));
+        stage.assert_clean();
+    };
+    let long = Duration::from_secs(1000);
+    check(long, |started| started.cancel.cancel(), r#"{"reason":"cancel"}"#, End::Cancelled).await;
+    check(long, |started| started.all.cancel(), r#"{"reason":"shutdown"}"#, End::Cancelled).await;
+    check(Duration::from_secs(2), |_| {}, r#"{"reason":"timeout"}"#, End::TimedOut).await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_will_not_be_told_why_is_ended_all_the_same() {
+    let stage = Stage::new(&format!("mkdir stop.json; touch stop.json/x; {} exec sleep 1000", say("on")));
+    let mut started = stage.start();
+    started.progress().await;
+    started.cancel.cancel();
+    let run = started.end().await;
+    assert!(text(&run).contains("stop.json was not written: Is a directory"), "{}", text(&run));
+    assert_eq!(run.end, End::Cancelled);
+    stage.assert_clean();
+}
+
+#[tokio::test]
 async fn who_ignores_sigterm_is_killed_after_the_grace() {
     let stage = Stage::new(&format!("trap '' TERM; {} sleep 1000 & wait; sleep 1000", say("$$")))
         .with(|spec| spec.grace = Duration::from_millis(100));
@@ -88,7 +118,7 @@ async fn dropping_the_future_buries_the_whole_family() {
     ));
     let (sender, mut notes) = mpsc::channel(1);
     let message = {
-        let mut running = std::pin::pin!(run(stage.spec.clone(), CancellationToken::new(), sender));
+        let mut running = std::pin::pin!(run(stage.spec.clone(), Stop::before(&CancellationToken::new()), sender));
         tokio::select! {
             run = &mut running => panic!("{run:?}"),
             Some(Note::Progress { message, .. }) = notes.recv() => message,

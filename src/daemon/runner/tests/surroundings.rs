@@ -161,7 +161,7 @@ async fn a_folder_that_is_there_already_is_not_used() {
 #[test]
 fn the_future_can_move_between_threads() {
     fn check(_: impl Send) {}
-    check(run(Stage::new("").spec, CancellationToken::new(), mpsc::channel(1).0));
+    check(run(Stage::new("").spec, Stop::before(&CancellationToken::new()), mpsc::channel(1).0));
 }
 
 #[test]
