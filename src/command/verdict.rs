@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use scanrelay::plugin::printable;
+use scanrelay::plugin::{Verdict, printable};
 use serde_json::json;
 
 use super::acts::now;
@@ -48,7 +48,7 @@ pub async fn run(arguments: Arguments, access: &Access) -> Outcome {
     };
     let named = asked.digest.is_none();
     let said = access.standings(asked).await?;
-    if let Some(newest) = said.verdicts.first()
+    if let Some(newest) = said.newest()
         && let Some(other) = said.verdicts.iter().find(|other| named && other.registry != newest.registry)
     {
         let (one, other) = (&newest.registry, &other.registry);
@@ -58,7 +58,7 @@ pub async fn run(arguments: Arguments, access: &Access) -> Outcome {
     if as_json {
         let enough = met.as_ref().map(Result::is_ok);
         let reason = met.as_ref().and_then(|met| met.as_ref().err());
-        let verdict = said.verdicts.first().map(|newest| newest.verdict_now(&said.waivers, now()));
+        let verdict = said.newest().map(|newest| said.word(newest, now()));
         json(
             &json!({ "verdict": verdict, "enough": enough, "reason": reason, "verdicts": said.verdicts, "waivers": said.waivers }),
         )?;
@@ -77,13 +77,17 @@ pub async fn run(arguments: Arguments, access: &Access) -> Outcome {
 
 /// The last word.
 fn show(subject: &str, said: &Standings) -> Outcome {
-    let Some(newest) = said.verdicts.first() else { return Ok(()) };
+    let Some(newest) = said.newest() else { return Ok(()) };
     let now = now();
-    let word = newest.verdict_now(&said.waivers, now);
-    let ended = if word == newest.verdict { "" } else { ", since a waiver that it rested on has ended" };
+    let word = said.word(newest, now);
+    let ended = match word {
+        word if word == newest.verdict => "",
+        Verdict::Inconclusive => ", since not enough of those who said safe looked at this",
+        _ => ", since a waiver that it rested on has ended",
+    };
     line(&printable(&format!(
         "{subject}: {word}, said {} ago of {} of {} (delivery {}){ended}",
-        ago(newest.settled_at, now),
+        ago(newest.rests_on(), now),
         newest.subject,
         newest.registry,
         newest.delivery

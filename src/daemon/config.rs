@@ -136,7 +136,7 @@ impl Config {
         let folders = plugins::folders(raw.plugin_path, source);
         let named: Vec<String> = raw.routes.iter().flat_map(raw::RawRoute::plugins).cloned().collect();
         let plugins = plugins::plugins(raw.plugins, &named, &folders, sandbox, &path, source)?;
-        let routes = routes::routes(raw.routes, &registries, &plugins)?;
+        let routes = routes::routes(raw.routes, &registries, &plugins, &mut warnings)?;
         let mut config = Self {
             server,
             admin,

@@ -24,7 +24,7 @@ use super::digest::Digest;
 use super::job::{Job, Outcome};
 use super::running::Tail;
 use super::stop::Stop;
-use super::verdict::Demand;
+use super::verdict::{Demand, Evidence};
 
 pub use survey::Unsurveyed;
 pub use tell::LONGEST_TELL;
@@ -35,11 +35,13 @@ pub use webhook::{Managed, Seen};
 pub struct Effect {
     pub outcome: Outcome,
     pub log: Option<Vec<u8>>,
+    /// What a plugin was given, whatever it made of it.
+    pub evidence: Option<Box<Evidence>>,
 }
 
 impl From<Outcome> for Effect {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, log: None }
+        Self { outcome, log: None, evidence: None }
     }
 }
 

@@ -72,7 +72,12 @@ pub enum Ending {
     /// The registry knows.
     Told,
     /// No more attempts, or no use in any.
-    Dead { reason: String },
+    Dead {
+        reason: String,
+        /// What the last attempt was about, where it came so far.
+        #[serde(flatten)]
+        evidence: Box<Evidence>,
+    },
     /// A newer report took its place; or, with its number, a newer delivery that wants the same of another version.
     Superseded {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,6 +122,8 @@ pub struct Job {
     pub body: bytes::Bytes,
     /// The trace that its delivery belongs to.
     pub trace: Option<TraceParent>,
+    /// It is an action that follows a verdict, and that one rests on waivers, which may have ended since.
+    pub on_waivers: bool,
 }
 
 /// What came of one attempt.
@@ -163,6 +170,16 @@ pub enum Next {
     Release,
 }
 
+impl Next {
+    /// The same, of an attempt that was about this. What was looked at without a result is known, too.
+    pub fn about(mut self, of: Option<Box<Evidence>>) -> Self {
+        if let (Self::End(Ending::Dead { evidence, .. }), Some(of)) = (&mut self, of) {
+            *evidence = of;
+        }
+        self
+    }
+}
+
 /// How long and how often to try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
@@ -202,7 +219,7 @@ pub fn next(job: &Job, outcome: Outcome, now: Timestamp, schedule: &Schedule) ->
         (Phase::Progress, Outcome::Unreachable { reason, .. } | Outcome::Refused(reason)) => {
             Next::End(Ending::Skipped { reason: format!("progress is told once: {reason}") })
         }
-        (_, Outcome::Refused(reason)) => Next::End(Ending::Dead { reason }),
+        (_, Outcome::Refused(reason)) => dead(reason),
         (_, Outcome::TryLater(reason)) => match schedule.wait(job.deferrals + 1) {
             Some(wait) => Next::Retry { at: now.after(wait), reason, counted: false },
             None => dead(format!("it asked to be tried later for too long: {reason}")),
@@ -241,7 +258,7 @@ pub fn overdrawn(job: &Job, schedule: &Schedule) -> Option<String> {
 }
 
 fn dead(reason: String) -> Next {
-    Next::End(Ending::Dead { reason })
+    Next::End(Ending::Dead { reason, evidence: Box::default() })
 }
 
 impl Phase {

@@ -3,14 +3,17 @@
 mod demand;
 mod evidence;
 mod sandboxed;
+mod standing;
 mod waiver;
 
+use scanrelay::Timestamp;
 use scanrelay::plugin::Verdict;
 use serde::{Deserialize, Serialize};
 
-pub use demand::{Demand, Standing, Standings};
+pub use demand::Demand;
 pub use evidence::{Evidence, about};
 pub use sandboxed::Sandboxed;
+pub use standing::{Standing, Standings};
 pub use waiver::{NewWaiver, Waived, Waiver, waived};
 
 /// How votes become a verdict.
@@ -37,6 +40,9 @@ pub struct Vote {
     pub version: Option<String>,
     pub findings: usize,
     pub advisory: bool,
+    /// When its run ended. `None`: an older daemon did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_at: Option<Timestamp>,
     /// What it looked at.
     #[serde(flatten)]
     pub evidence: Evidence,

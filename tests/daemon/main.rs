@@ -35,6 +35,7 @@ mod reload;
 mod sandbox;
 mod senders;
 mod shutdown;
+mod standings;
 mod storage;
 mod story;
 mod systemd;

@@ -134,7 +134,7 @@ async fn dead_job(store: &Store) -> i64 {
     let want =
         Want { queue: "plugin:alpha".to_owned(), slots: 1, lease: Duration::from_mins(1), waited: Duration::ZERO };
     let job = store.claim(vec![want], 1, NOW).await.unwrap().jobs.remove(0);
-    let dead = Next::End(Ending::Dead { reason: "it crashed".to_owned() });
+    let dead = Next::End(Ending::Dead { reason: "it crashed".to_owned(), evidence: Box::default() });
     let attempt = Attempt { result: "dead: it crashed".to_owned(), log: None, written: Vec::new() };
     store.settle(&job, dead, attempt, NOW).await.unwrap();
     job.id

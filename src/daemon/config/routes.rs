@@ -42,9 +42,30 @@ pub(super) fn routes(
     raw: Vec<RawRoute>,
     registries: &BTreeMap<String, Peer>,
     plugins: &BTreeMap<String, Plugin>,
+    warnings: &mut Vec<String>,
 ) -> Result<Vec<Route>, Fault> {
     let numbered = raw.into_iter().enumerate();
-    numbered.map(|(nth, raw)| route(nth + 1, raw, registries, plugins)).collect()
+    let routes: Vec<Route> =
+        numbered.map(|(nth, raw)| route(nth + 1, raw, registries, plugins)).collect::<Result<_, _>>()?;
+    warnings.extend(routes.iter().flat_map(|route| unheard(route, plugins)));
+    Ok(routes)
+}
+
+/// Where an action demands the word of a scanner for which it does not wait.
+fn unheard(route: &Route, plugins: &BTreeMap<String, Plugin>) -> Vec<String> {
+    let demands =
+        route.actions.iter().filter_map(|action| Some((action, plugins.get(action)?.require_verdict.as_ref()?)));
+    let advice = demands.flat_map(|(action, demand)| {
+        demand.from.iter().filter(|name| route.advisory.contains(name)).map(move |scanner| (action, scanner))
+    });
+    let number = route.number;
+    advice
+        .map(|(action, scanner)| {
+            format!(
+                "route {number}: {action} demands the word of {scanner} (require_verdict), which is advisory there and not waited for: name {scanner} in scanners, or expect {action} to rest on an earlier scan"
+            )
+        })
+        .collect()
 }
 
 fn route(

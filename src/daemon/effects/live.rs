@@ -259,7 +259,7 @@ impl Effects for Live {
         if run.dropped > 0 {
             debug!(job = job.id, bytes = run.dropped, "the run's log was longer than limits.log");
         }
-        Effect { outcome: outcome(run.end, plugin, evidence), log: Some(run.log) }
+        Effect { outcome: outcome(run.end, plugin, evidence.clone()), log: Some(run.log), evidence: Some(evidence) }
     }
 
     async fn tell(&self, job: &Job, intents: mpsc::Sender<Intent>, stop: CancellationToken) -> Effect {

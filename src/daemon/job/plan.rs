@@ -65,6 +65,15 @@ pub struct View {
     pub name: String,
     pub state: State,
     pub ending: Option<Ending>,
+    pub ended_at: Option<Timestamp>,
+}
+
+/// The verdict of the round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decided {
+    pub verdict: Verdict,
+    /// So many votes are recorded with it.
+    pub votes: usize,
 }
 
 /// What follows.
@@ -75,7 +84,7 @@ pub enum Change {
     Release(i64),
     Skip(i64, String),
     Verdict(Verdict, Vec<Vote>),
-    /// What each scanner has said in the end: the verdict did not wait for all of them, and stays as it was.
+    /// What each scanner has said by now: the verdict did not wait for all of them, and stays as it was.
     Votes(Vec<Vote>),
     Close(Closed),
 }
@@ -149,10 +158,11 @@ pub fn advance(
     plan: &Plan,
     event: &Event,
     jobs: &[View],
-    verdict: Option<Verdict>,
+    decided: Option<Decided>,
     waivers: &[Waiver],
     now: Timestamp,
 ) -> Vec<Change> {
+    let verdict = decided.map(|decided| decided.verdict);
     if let Some(newer) = overtaken(jobs) {
         // Whatever somebody is still at is left to end, and nothing follows from it.
         let closed =
@@ -168,6 +178,13 @@ pub fn advance(
     if !settled.is_empty() {
         return settled;
     }
+    if let Some(decided) = decided {
+        // As soon as they come: an action may ask for them before all of this has ended.
+        let votes: Vec<Vote> = all_votes(plan, jobs, waivers, now).flatten().collect();
+        if votes.len() > decided.votes {
+            return vec![Change::Votes(votes)];
+        }
+    }
     let acted = act(plan, event, jobs, verdict);
     if !acted.is_empty() {
         return acted;
@@ -175,9 +192,7 @@ pub fn advance(
     if !jobs.iter().all(|job| job.state.ended()) {
         return Vec::new();
     }
-    let may_be_late = verdict == Some(Verdict::Unsafe) || (verdict.is_some() && !plan.advisory.is_empty());
-    let late = may_be_late.then(|| Change::Votes(all_votes(plan, jobs, waivers, now).flatten().collect()));
-    late.into_iter().chain([Change::Close(close(jobs))]).collect()
+    vec![Change::Close(close(jobs))]
 }
 
 /// The newer delivery that took this one's place.
@@ -233,7 +248,8 @@ fn settle_verdict(plan: &Plan, event: &Event, jobs: &[View], waivers: &[Waiver],
             verdict: told_verdict,
             summary: Some(summary(plan, &votes)),
             url: link(&votes, verdict),
-            at: Some(now),
+            // What was kept of an earlier round was found out then.
+            at: votes.iter().filter(|vote| !vote.advisory).filter_map(|vote| vote.said_at).max().or(Some(now)),
         };
         changes.push(Change::Create(told(event, Phase::Report, outcome)));
     }
@@ -298,7 +314,7 @@ fn act(plan: &Plan, event: &Event, jobs: &[View], verdict: Option<Verdict>) -> V
 
 fn close(jobs: &[View]) -> Closed {
     let dead = jobs.iter().find_map(|job| match &job.ending {
-        Some(Ending::Dead { reason }) => Some(format!("{} {}: {reason}", job.phase, job.name)),
+        Some(Ending::Dead { reason, .. }) => Some(format!("{} {}: {reason}", job.phase, job.name)),
         _ => None,
     });
     let unconfirmed = jobs.iter().find_map(|job| match &job.ending {
@@ -319,7 +335,7 @@ fn failure(job: &View) -> Option<String> {
         Ending::Concluded { conclusion: Conclusion::Action { summary, .. }, .. } => {
             Some(summary.clone().unwrap_or_else(|| "failed".to_owned()))
         }
-        Ending::Dead { reason } | Ending::Skipped { reason } => Some(reason.clone()),
+        Ending::Dead { reason, .. } | Ending::Skipped { reason } => Some(reason.clone()),
         _ => Some("ended without a result".to_owned()),
     }
 }

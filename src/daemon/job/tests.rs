@@ -29,6 +29,7 @@ fn job(phase: Phase, attempts: u32, deferrals: u32) -> Job {
         event: Event::new(EventKind::ScanRequest, "verta"),
         body: bytes::Bytes::new(),
         trace: None,
+        on_waivers: false,
     }
 }
 

@@ -53,6 +53,7 @@ fn job(phase: Phase, name: &str) -> Job {
         event,
         body: bytes::Bytes::new(),
         trace: None,
+        on_waivers: false,
     }
 }
 
@@ -108,7 +109,7 @@ async fn an_outcome_is_counted_under_what_is_configured() {
         evidence: Box::default(),
     });
     let later = |counted| Next::Retry { at: NOW, reason: String::new(), counted };
-    let dead = || Next::End(Ending::Dead { reason: String::new() });
+    let dead = || Next::End(Ending::Dead { reason: String::new(), evidence: Box::default() });
     let took = Some(Duration::from_secs(2));
     let settled = |phase, name, next: &Next| bench.metrics.settled(&job(phase, name), next, took);
     settled(Phase::Run, "scan", &concluded);

@@ -46,7 +46,7 @@ impl Store {
                 Some(reason) => format!("cancelled by hand: {reason}"),
                 None => "cancelled by hand".to_owned(),
             };
-            let delivery = settle::end_job(connection, job, &Ending::Dead { reason }, now)?;
+            let delivery = settle::end_job(connection, job, &Ending::Dead { reason, evidence: Box::default() }, now)?;
             settle::follow(connection, delivery, now)?;
             audit(connection, &by, "cancel", &format!("job {job}"), now)?;
             Ok(Cancelled::Yes)

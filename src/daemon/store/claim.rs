@@ -99,7 +99,10 @@ const UNFOLD_AGAIN: Duration = Duration::from_millis(500);
 /// What is due first, up to so many.
 const DUE: &str = "\
     select job.id, job.delivery, job.phase, job.name, job.queue, job.token, job.attempts, job.deferrals, job.run_id,
-           job.checkpoint, job.tell, delivery.event, delivery.body, delivery.headers, delivery.change_key
+           job.checkpoint, job.tell, delivery.event, delivery.body, delivery.headers, delivery.change_key,
+           job.phase = 'run' and job.lane is not null and exists (
+               select 1 from verdict
+                where verdict.delivery = job.delivery and verdict.round = job.round and instr(verdict.votes, '\"waived\"'))
       from job join delivery on delivery.id = job.delivery
      where job.queue = +?1 and job.state = 'due' and job.due_at <= +?2
      order by job.due_at, job.id limit +?3";
@@ -212,6 +215,7 @@ fn job(row: &Row<'_>, store: &str) -> Result<Job, StoreError> {
         event,
         body: Bytes::from(body),
         trace: trace(row.get_ref(13)?.as_str().map_err(rusqlite::Error::from)?)?,
+        on_waivers: row.get(15)?,
     })
 }
 

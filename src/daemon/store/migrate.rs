@@ -12,12 +12,13 @@ use super::StoreError;
 use super::open::{SCHEMA_VERSION, with_suffix};
 
 /// What leads from each version to the next, from version 1 on.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     include_str!("migrate/v2.sql"),
     include_str!("migrate/v3.sql"),
     include_str!("migrate/v4.sql"),
     include_str!("migrate/v5.sql"),
     include_str!("migrate/v6.sql"),
+    include_str!("migrate/v7.sql"),
 ];
 #[expect(clippy::cast_possible_wrap, reason = "there will not be that many")]
 const _: () = assert!(STEPS.len() as i64 + 1 == SCHEMA_VERSION, "one step for each version but the first");

@@ -17,7 +17,7 @@ use super::writer::Written;
 use super::{StoreError, recall};
 
 const SCHEMA: &str = include_str!("schema.sql");
-pub(super) const SCHEMA_VERSION: i64 = 6;
+pub(super) const SCHEMA_VERSION: i64 = 7;
 /// "scnr", so that `file` and we know the format.
 const APPLICATION_ID: i64 = 0x7363_6e72;
 

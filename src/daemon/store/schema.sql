@@ -94,13 +94,33 @@ create table verdict (
     policy        text    not null,
     configuration text    not null,             -- digest of the configuration
     settled_at    integer not null,
-    artifact      text,                         -- digest of the files that it is about, in hex
-    image         text,                         -- digest of the container image that it is about, in hex
     unique (delivery, round)
 );
 create index verdict_subject on verdict (subject, id);
-create index verdict_artifact on verdict (artifact, id) where artifact is not null;
-create index verdict_image on verdict (image, id) where image is not null;
+
+-- What the scanners of a verdict looked at, whatever they said. It follows from the votes.
+create table looked_at (
+    digest        text    not null,             -- of files or of an image, in hex
+    verdict       integer not null,
+    primary key (digest, verdict)
+) without rowid;
+create trigger verdict_added after insert on verdict begin
+    insert or ignore into looked_at
+    select vote.value ->> 'artifact', new.id from json_each(new.votes) as vote where vote.value ->> 'artifact' is not null
+    union all
+    select vote.value ->> 'image', new.id from json_each(new.votes) as vote where vote.value ->> 'image' is not null;
+end;
+create trigger verdict_completed after update of votes on verdict begin
+    insert or ignore into looked_at
+    select vote.value ->> 'artifact', new.id from json_each(new.votes) as vote where vote.value ->> 'artifact' is not null
+    union all
+    select vote.value ->> 'image', new.id from json_each(new.votes) as vote where vote.value ->> 'image' is not null;
+end;
+create trigger verdict_forgotten after delete on verdict begin
+    delete from looked_at where verdict = old.id and digest in (
+        select vote.value ->> 'artifact' from json_each(old.votes) as vote
+        union all select vote.value ->> 'image' from json_each(old.votes) as vote);
+end;
 
 -- Findings that somebody has answered for. None is ever removed: verdicts name them.
 create table waiver (

@@ -8,10 +8,9 @@ use super::batch::Batch;
 use super::insert::insert_job;
 use super::statement::Statements as _;
 use super::{Store, StoreError, lane, ledger, overtake, waiver};
-use crate::daemon::digest::Digest;
-use crate::daemon::job::plan::{Change, Closed, Plan, View, advance};
+use crate::daemon::job::plan::{Change, Closed, Decided, Plan, View, advance};
 use crate::daemon::job::{Ending, Job, Next, Phase, State, Written};
-use crate::daemon::verdict::{Vote, about};
+use crate::daemon::verdict::Vote;
 
 /// The attempt that is over.
 #[derive(Clone, Debug)]
@@ -160,9 +159,9 @@ pub(super) fn follow(connection: &Batch<'_>, delivery: i64, now: Timestamp) -> R
     // Each step ends a job, makes one that was missing, or closes: a few steps per job at most.
     for _ in 0..1000 {
         let jobs = views(connection, delivery, open.round)?;
-        let verdict = verdict(connection, delivery, open.round)?;
+        let decided = decided(connection, delivery, open.round)?;
         let waivers = waiver::of(connection, &jobs)?;
-        let changes = advance(&open.plan, &open.event, &jobs, verdict, &waivers, now);
+        let changes = advance(&open.plan, &open.event, &jobs, decided, &waivers, now);
         let ended = changes.iter().any(|change| matches!(change, Change::Close(_)));
         if changes.is_empty() {
             break;
@@ -184,9 +183,9 @@ pub(super) fn follow(connection: &Batch<'_>, delivery: i64, now: Timestamp) -> R
 pub(super) fn close_if_ended(connection: &Batch<'_>, delivery: i64, now: Timestamp) -> Result<(), StoreError> {
     let Some(open) = Open::load(connection, delivery)? else { return Ok(()) };
     let jobs = views(connection, delivery, open.round)?;
-    let verdict = verdict(connection, delivery, open.round)?;
+    let decided = decided(connection, delivery, open.round)?;
     let waivers = waiver::of(connection, &jobs)?;
-    for change in advance(&open.plan, &open.event, &jobs, verdict, &waivers, now) {
+    for change in advance(&open.plan, &open.event, &jobs, decided, &waivers, now) {
         if matches!(change, Change::Close(_)) {
             open.apply(connection, change, now)?;
         }
@@ -232,7 +231,7 @@ impl Open {
             }
             Change::Skip(job, reason) => end_job(connection, job, &Ending::Skipped { reason }, now).map(drop),
             Change::Verdict(verdict, votes) => self.store_verdict(connection, verdict, &votes, now),
-            Change::Votes(votes) => self.complete_votes(connection, votes),
+            Change::Votes(votes) => self.complete_votes(connection, &votes),
             Change::Close(closed) => self.close(connection, &closed, now),
         }
     }
@@ -244,12 +243,10 @@ impl Open {
         votes: &[Vote],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let about = about(votes).unwrap_or_default();
         connection
             .statement(
-                "insert into verdict (delivery, round, registry, subject, verdict, votes, policy, configuration, settled_at,
-                                      artifact, image)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                "insert into verdict (delivery, round, registry, subject, verdict, votes, policy, configuration, settled_at)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
                 self.id,
@@ -261,29 +258,22 @@ impl Open {
                 serde_json::to_string(&self.plan.policy)?,
                 self.plan.configuration,
                 now.as_millis(),
-                about.artifact.as_ref().map(Digest::hex),
-                about.image.as_ref().map(Digest::hex),
             ])?;
         connection.memory().settled(verdict);
         Ok(())
     }
 
     /// Those that the verdict did not wait for; what it rests on stays as it was.
-    fn complete_votes(&self, connection: &Batch<'_>, votes: Vec<Vote>) -> Result<(), StoreError> {
-        let known: String = connection
-            .statement("select votes from verdict where delivery = ?1 and round = ?2")?
-            .query_row(params![self.id, self.round], |row| row.get(0))?;
+    fn complete_votes(&self, connection: &Batch<'_>, votes: &[Vote]) -> Result<(), StoreError> {
+        let (id, known): (i64, String) = connection
+            .statement("select id, votes from verdict where delivery = ?1 and round = ?2")?
+            .query_row(params![self.id, self.round], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let known: Vec<Vote> = serde_json::from_str(&known)?;
-        if known.len() == votes.len() {
-            return Ok(());
-        }
-        let first = |vote: Vote| known.iter().find(|known| known.scanner == vote.scanner).cloned().unwrap_or(vote);
-        let votes: Vec<Vote> = votes.into_iter().map(first).collect();
-        connection.statement("update verdict set votes = ?3 where delivery = ?1 and round = ?2")?.execute(params![
-            self.id,
-            self.round,
-            serde_json::to_string(&votes)?
-        ])?;
+        let votes: Vec<&Vote> =
+            votes.iter().map(|vote| known.iter().find(|known| known.scanner == vote.scanner).unwrap_or(vote)).collect();
+        connection
+            .statement("update verdict set votes = ?2 where id = ?1")?
+            .execute(params![id, serde_json::to_string(&votes)?])?;
         Ok(())
     }
 
@@ -306,7 +296,7 @@ impl Open {
 
 fn views(connection: &Connection, delivery: i64, round: i64) -> Result<Vec<View>, StoreError> {
     let mut statement = connection.statement(
-        "select id, phase, name, state, outcome from job where delivery = +?1 and round = +?2 order by id",
+        "select id, phase, name, state, outcome, ended_at from job where delivery = +?1 and round = +?2 order by id",
     )?;
     let mut rows = statement.query(params![delivery, round])?;
     let mut views = Vec::new();
@@ -319,17 +309,20 @@ fn views(connection: &Connection, delivery: i64, round: i64) -> Result<Vec<View>
             name: row.get(2)?,
             state: State::from_word(&state).ok_or(rusqlite::Error::InvalidQuery)?,
             ending: outcome.map(|text| serde_json::from_str(&text)).transpose()?,
+            ended_at: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_millis),
         });
     }
     Ok(views)
 }
 
-fn verdict(connection: &Connection, delivery: i64, round: i64) -> Result<Option<Verdict>, StoreError> {
-    let word: Option<String> = connection
-        .statement("select verdict from verdict where delivery = ?1 and round = ?2")?
-        .query_row(params![delivery, round], |row| row.get(0))
+fn decided(connection: &Connection, delivery: i64, round: i64) -> Result<Option<Decided>, StoreError> {
+    let query = "select verdict, json_array_length(votes) from verdict where delivery = ?1 and round = ?2";
+    let found: Option<(String, u32)> = connection
+        .statement(query)?
+        .query_row(params![delivery, round], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    Ok(word.map(|word| serde_json::from_value(word.into())).transpose()?)
+    let Some((word, votes)) = found else { return Ok(None) };
+    Ok(Some(Decided { verdict: serde_json::from_value(word.into())?, votes: votes as usize }))
 }
 
 fn is_of_phase(connection: &Connection, job: i64, phase: Phase) -> Result<bool, StoreError> {

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, Params, Row, params};
 use scanrelay::Timestamp;
+use scanrelay::plugin::Verdict;
 use serde::{Deserialize, Serialize};
 
 use super::statement::Statements as _;
@@ -26,9 +27,15 @@ impl Store {
     /// What was said of it.
     pub async fn standings(&self, subject: Subject) -> Result<Standings, StoreError> {
         self.read(move |connection| {
+            let of = match &subject {
+                Subject::Digest(digest) => Some(digest.clone()),
+                Subject::Named { .. } => None,
+            };
             let verdicts = match subject {
                 Subject::Digest(digest) => {
-                    found(connection, "artifact = ?1 or image = ?1", params![digest.hex(), MOST])?
+                    let which =
+                        "id in (select verdict from looked_at where digest = ?1 order by verdict desc limit ?2)";
+                    found(connection, which, params![digest.hex(), MOST])?
                 }
                 Subject::Named { subject, registry: None } => {
                     found(connection, "subject = ?1", params![subject, MOST])?
@@ -38,7 +45,19 @@ impl Store {
                 }
             };
             let waivers = resting_on(connection, &verdicts)?;
-            Ok(Standings { verdicts, waivers })
+            Ok(Standings::new(of, verdicts, waivers))
+        })
+        .await
+    }
+
+    /// Why what was settled `safe` of a delivery is so no more: it rested on a waiver that has ended. `None`: it is.
+    pub async fn taken_back(&self, delivery: i64, now: Timestamp) -> Result<Option<String>, StoreError> {
+        self.read(move |connection| {
+            let which = "delivery = ?1 and round = (select round from delivery where id = ?1)";
+            let verdicts = found(connection, which, params![delivery, 1])?;
+            let waivers = resting_on(connection, &verdicts)?;
+            let is_safe = |standing: &Standing| standing.verdict_now(&waivers, now) == Verdict::Safe;
+            Ok((!verdicts.iter().all(is_safe)).then(|| "a waiver that the verdict rests on has ended".to_owned()))
         })
         .await
     }
@@ -46,7 +65,7 @@ impl Store {
 
 fn found(connection: &Connection, which: &str, values: impl Params) -> Result<Vec<Standing>, StoreError> {
     let query = format!(
-        "select delivery, registry, subject, verdict, votes, settled_at from verdict where {which} order by id desc limit ?2"
+        "select delivery, registry, subject, verdict, votes, policy, settled_at, round from verdict where {which} order by id desc limit ?2"
     );
     let mut statement = connection.prepare_cached(&query)?;
     let mut rows = statement.query(values)?;
@@ -58,14 +77,16 @@ fn found(connection: &Connection, which: &str, values: impl Params) -> Result<Ve
 }
 
 fn standing(row: &Row<'_>) -> Result<Standing, StoreError> {
-    let (verdict, votes): (String, String) = (row.get(3)?, row.get(4)?);
+    let (verdict, votes, policy): (String, String, String) = (row.get(3)?, row.get(4)?, row.get(5)?);
     Ok(Standing {
         delivery: row.get(0)?,
+        round: row.get(7)?,
         registry: row.get(1)?,
         subject: row.get(2)?,
         verdict: serde_json::from_value(verdict.into())?,
         votes: serde_json::from_str(&votes)?,
-        settled_at: Timestamp::from_millis(row.get(5)?),
+        policy: serde_json::from_str(&policy)?,
+        settled_at: Timestamp::from_millis(row.get(6)?),
     })
 }
 

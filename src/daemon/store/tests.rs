@@ -205,7 +205,7 @@ fn confirmed() -> Next {
 }
 
 fn dead(reason: &str) -> Next {
-    Next::End(Ending::Dead { reason: reason.to_owned() })
+    Next::End(Ending::Dead { reason: reason.to_owned(), evidence: Box::default() })
 }
 
 fn again_after(wait: Duration, counted: bool) -> Next {

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use scanrelay::Timestamp;
 use scanrelay::plugin::Verdict;
-use serde::{Deserialize, Serialize};
 
-use super::{Vote, Waiver};
+use super::Standings;
 
 /// What somebody demands before they act: a verdict `safe`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,79 +16,42 @@ pub struct Demand {
     pub max_age: Option<Duration>,
 }
 
-/// A verdict that was settled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
-    pub delivery: i64,
-    pub registry: String,
-    pub subject: String,
-    pub verdict: Verdict,
-    pub votes: Vec<Vote>,
-    pub settled_at: Timestamp,
-}
-
-/// All that was said of one thing, newest first, and the waivers that it rests on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standings {
-    pub verdicts: Vec<Standing>,
-    pub waivers: Vec<Waiver>,
-}
-
-impl Standing {
-    /// What it says now: a waiver that has ended or was revoked takes its `safe` along.
-    pub fn verdict_now(&self, waivers: &[Waiver], now: Timestamp) -> Verdict {
-        let lost = self.votes.iter().any(|vote| !vote.advisory && !vote.holds(waivers, now));
-        if lost && self.verdict == Verdict::Safe { Verdict::Unsafe } else { self.verdict }
-    }
-}
-
-impl Vote {
-    /// Whether each waiver that it rests on still holds.
-    fn holds(&self, waivers: &[Waiver], now: Timestamp) -> bool {
-        let still = |id: i64| waivers.iter().any(|waiver| waiver.id == id && waiver.holds(now));
-        self.waived.iter().all(|waived| still(waived.waiver))
-    }
-
-    /// What it says now.
-    pub fn verdict_now(&self, waivers: &[Waiver], now: Timestamp) -> Verdict {
-        if self.verdict == Verdict::Safe && !self.holds(waivers, now) { Verdict::Unsafe } else { self.verdict }
-    }
-}
-
 impl Demand {
     /// Whether it is enough; else why not.
     ///
     /// The newest one counts, and of each scanner that is named the newest vote: what was said later takes back what was
-    /// said before.
+    /// said before. What was said is as old as the scans that it rests on.
     pub fn is_met(&self, said: &Standings, now: Timestamp) -> Result<(), String> {
-        let Standings { verdicts, waivers } = said;
-        let Some(newest) = verdicts.first() else { return Err("nothing was ever scanned".to_owned()) };
-        let word = newest.verdict_now(waivers, now);
+        let Some(newest) = said.newest() else { return Err("nothing was ever scanned".to_owned()) };
+        let (word, delivery) = (said.word(newest, now), newest.delivery);
         if word != Verdict::Safe {
-            let why = if newest.verdict == Verdict::Safe { ": a waiver that it rests on has ended" } else { "" };
-            return Err(format!("the last verdict is {word} (delivery {}){why}", newest.delivery));
+            let why = match (newest.verdict, newest.verdict_now(&said.waivers, now)) {
+                (Verdict::Safe, Verdict::Safe) => ": not enough of those who said safe looked at this",
+                (Verdict::Safe, _) => ": a waiver that it rests on has ended",
+                _ => "",
+            };
+            return Err(format!("the last verdict is {word} (delivery {delivery}){why}"));
         }
-        self.is_fresh(newest, now)
-            .map_err(|age| format!("the last verdict is {age} (delivery {})", newest.delivery))?;
+        self.is_fresh(newest.rests_on(), now)
+            .map_err(|age| format!("the last verdict is {age} (delivery {delivery})"))?;
         for scanner in &self.from {
-            let vote = verdicts.iter().find_map(|standing| {
-                let vote = standing.votes.iter().find(|vote| vote.scanner == *scanner)?;
-                Some((standing, vote))
-            });
-            let Some((standing, vote)) = vote else { return Err(format!("{scanner} has never looked at it")) };
-            let word = vote.verdict_now(waivers, now);
+            let Some((standing, vote)) = said.last_vote(scanner) else {
+                return Err(format!("{scanner} has never looked at it"));
+            };
+            let delivery = standing.delivery;
+            let word = vote.verdict_now(&said.waivers, now);
             if word != Verdict::Safe {
-                return Err(format!("{scanner} says {word} (delivery {})", standing.delivery));
+                return Err(format!("{scanner} says {word} (delivery {delivery})"));
             }
-            self.is_fresh(standing, now)
-                .map_err(|age| format!("the last vote of {scanner} is {age} (delivery {})", standing.delivery))?;
+            self.is_fresh(standing.said_at(vote), now)
+                .map_err(|age| format!("the last vote of {scanner} is {age} (delivery {delivery})"))?;
         }
         Ok(())
     }
 
-    fn is_fresh(&self, standing: &Standing, now: Timestamp) -> Result<(), String> {
+    fn is_fresh(&self, said_at: Timestamp, now: Timestamp) -> Result<(), String> {
         let Some(max_age) = self.max_age else { return Ok(()) };
-        let age = now.as_millis().saturating_sub(standing.settled_at.as_millis());
+        let age = now.as_millis().saturating_sub(said_at.as_millis());
         if u64::try_from(age).is_ok_and(|age| Duration::from_millis(age) <= max_age) {
             return Ok(());
         }

@@ -60,7 +60,18 @@ mod tests {
     fn vote(verdict: Verdict, advisory: bool, artifact: Option<&str>, image: Option<&str>) -> Vote {
         let evidence = Evidence { artifact: artifact.map(digest), image: image.map(digest), ..Evidence::default() };
         let (summary, url, version, waived) = (None, None, None, Vec::new());
-        Vote { scanner: "one".to_owned(), verdict, summary, url, version, findings: 0, advisory, evidence, waived }
+        Vote {
+            scanner: "one".to_owned(),
+            verdict,
+            summary,
+            url,
+            version,
+            findings: 0,
+            advisory,
+            said_at: None,
+            evidence,
+            waived,
+        }
     }
 
     #[test]

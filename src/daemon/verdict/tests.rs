@@ -112,20 +112,32 @@ fn a_waiver_has_a_finding_a_reason_and_an_end() {
 
 fn vote(scanner: &str, verdict: Verdict, waived: Vec<Waived>) -> Vote {
     let (scanner, evidence) = (scanner.to_owned(), files("aa"));
-    Vote { scanner, verdict, summary: None, url: None, version: None, findings: 0, advisory: false, evidence, waived }
+    Vote {
+        scanner,
+        verdict,
+        summary: None,
+        url: None,
+        version: None,
+        findings: 0,
+        advisory: false,
+        said_at: None,
+        evidence,
+        waived,
+    }
 }
 
 fn said(delivery: i64, days_ago: u32, verdict: Verdict, votes: Vec<Vote>) -> Standing {
     let ago = i64::try_from((DAY * days_ago).as_millis()).unwrap();
     let settled_at = Timestamp::from_millis(NOW.as_millis() - ago);
-    Standing { delivery, registry: "verta".into(), subject: "version:1".into(), verdict, votes, settled_at }
+    let (registry, subject, policy) = ("verta".into(), "version:1".into(), Policy::All);
+    Standing { delivery, round: 1, registry, subject, verdict, votes, policy, settled_at }
 }
 
 #[test]
 fn the_last_word_counts_and_of_each_scanner_its_own() {
     use Verdict::{Error, Safe, Unsafe};
     let check = |demand: &Demand, verdicts: &[Standing], waivers: &[Waiver], words: Option<&str>| {
-        let said = Standings { verdicts: verdicts.to_vec(), waivers: waivers.to_vec() };
+        let said = Standings::new(None, verdicts.to_vec(), waivers.to_vec());
         let met = demand.is_met(&said, NOW);
         assert_eq!(met.as_ref().err().map(String::as_str), words, "{demand:?}");
     };
@@ -135,7 +147,9 @@ fn the_last_word_counts_and_of_each_scanner_its_own() {
     check(&any, std::slice::from_ref(&safe), &[], None);
     let later = said(2, 0, Unsafe, vec![vote("two", Unsafe, Vec::new())]);
     check(&any, &[later.clone(), safe.clone()], &[], Some("the last verdict is unsafe (delivery 2)"));
-    check(&any, &[safe.clone(), later], &[], None);
+    check(&any, &[safe.clone(), later.clone()], &[], Some("the last verdict is unsafe (delivery 2)"));
+    let earlier = said(2, 1, Unsafe, vec![vote("two", Unsafe, Vec::new())]);
+    check(&any, &[earlier, safe.clone()], &[], None);
     check(&any, &[said(3, 0, Error, Vec::new()), safe.clone()], &[], Some("the last verdict is error (delivery 3)"));
 
     let week = Demand { max_age: Some(DAY * 7), ..Demand::default() };
@@ -158,13 +172,76 @@ fn the_last_word_counts_and_of_each_scanner_its_own() {
     check(&one, &[other, stale], &[], Some(words));
 }
 
+/// The same vote, of so many days ago and of those files.
+fn voted(vote: Vote, days_ago: u32, of: &str) -> Vote {
+    let ago = i64::try_from((DAY * days_ago).as_millis()).unwrap();
+    Vote { said_at: Some(Timestamp::from_millis(NOW.as_millis() - ago)), evidence: files(of), ..vote }
+}
+
+#[test]
+fn a_verdict_is_as_old_as_the_scans_that_it_rests_on() {
+    use Verdict::{Safe, Unsafe};
+    let week = Demand { max_age: Some(DAY * 7), from: vec!["one".into()] };
+    let check = |verdicts: &[Standing], words: Option<&str>| {
+        let said = Standings::new(Some(digest("aa")), verdicts.to_vec(), Vec::new());
+        assert_eq!(week.is_met(&said, NOW).err().as_deref(), words);
+    };
+    // Settled again today, from a vote that was kept.
+    let replayed = said(1, 0, Safe, vec![voted(vote("one", Safe, Vec::new()), 8, "aa")]);
+    let old = "the last verdict is 691200 s old, and 604800 s are allowed (delivery 1)";
+    check(std::slice::from_ref(&replayed), Some(old));
+    // It takes nothing back that was found out since.
+    let since = said(2, 3, Unsafe, vec![voted(vote("one", Unsafe, Vec::new()), 3, "aa")]);
+    check(&[replayed.clone(), since.clone()], Some("the last verdict is unsafe (delivery 2)"));
+    // Neither when one of several scanned again.
+    let votes = vec![voted(vote("one", Safe, Vec::new()), 8, "aa"), voted(vote("two", Safe, Vec::new()), 0, "aa")];
+    check(&[said(1, 0, Safe, votes), since.clone()], Some("the last verdict is unsafe (delivery 2)"));
+    let again = said(3, 0, Safe, vec![voted(vote("one", Safe, Vec::new()), 0, "aa")]);
+    // What is settled again of the same votes, since a finding is waived now, takes the place of what was said of them.
+    let before = said(4, 1, Unsafe, vec![voted(vote("one", Unsafe, Vec::new()), 1, "aa")]);
+    let waived = Standing { round: 2, ..said(4, 0, Safe, vec![voted(vote("one", Safe, Vec::new()), 1, "aa")]) };
+    check(&[before.clone(), waived.clone()], None);
+    check(&[waived, before], None);
+    check(&[replayed, since, again], None);
+}
+
+#[test]
+fn only_who_looked_at_it_says_something_of_it() {
+    use Verdict::{Error, Inconclusive, Safe, Unsafe};
+    let any = Demand::default();
+    let check = |demand: &Demand, verdicts: &[Standing], words: Option<&str>| {
+        let said = Standings::new(Some(digest("aa")), verdicts.to_vec(), Vec::new());
+        assert_eq!(demand.is_met(&said, NOW).err().as_deref(), words);
+    };
+    let of = |scanner: &str, verdict: Verdict, files: &str| voted(vote(scanner, verdict, Vec::new()), 0, files);
+    let quorum = |needed: u32, votes: Vec<Vote>| Standing { policy: Policy::Quorum(needed), ..said(1, 0, Safe, votes) };
+    let few = Some("the last verdict is inconclusive (delivery 1): not enough of those who said safe looked at this");
+    // The one that looked at it did not say so.
+    check(&any, &[quorum(1, vec![of("one", Inconclusive, "aa"), of("two", Safe, "bb")])], few);
+    check(&any, &[quorum(1, vec![of("one", Error, "bb"), of("two", Safe, "aa")])], None);
+    check(&any, &[quorum(2, vec![of("one", Safe, "aa"), of("two", Safe, "bb")])], few);
+    check(&any, &[quorum(2, vec![of("one", Safe, "aa"), of("two", Safe, "aa"), of("six", Error, "aa")])], None);
+    let advice = Vote { advisory: true, ..of("two", Safe, "aa") };
+    check(&any, &[quorum(1, vec![of("one", Safe, "bb"), advice.clone()])], few);
+
+    let two = Demand { from: vec!["two".into()], max_age: None };
+    let safe = said(1, 1, Safe, vec![of("one", Safe, "aa"), advice]);
+    check(&two, std::slice::from_ref(&safe), None);
+    // Its later word is of other files.
+    let elsewhere = said(2, 0, Safe, vec![of("one", Safe, "aa"), Vote { advisory: true, ..of("two", Unsafe, "bb") }]);
+    check(&two, &[elsewhere.clone(), safe.clone()], None);
+    check(&two, &[elsewhere], Some("two has never looked at it"));
+    let taken_back = said(2, 0, Safe, vec![of("one", Safe, "aa"), Vote { advisory: true, ..of("two", Unsafe, "aa") }]);
+    check(&two, &[safe, taken_back], Some("two says unsafe (delivery 2)"));
+}
+
 #[test]
 fn a_verdict_is_safe_for_as_long_as_its_waivers_hold() {
     let known = waiver(1, "os.system", "aa", 1);
     let named = Waived { waiver: 1, finding: "os.system".into(), until: known.until, reason: "known".into() };
     let rests = said(1, 0, Verdict::Safe, vec![vote("one", Verdict::Safe, vec![named])]);
     let check = |waivers: &[Waiver], now: Timestamp, words: Option<&str>| {
-        let said = Standings { verdicts: vec![rests.clone()], waivers: waivers.to_vec() };
+        let said = Standings::new(None, vec![rests.clone()], waivers.to_vec());
         for demand in [Demand::default(), Demand { from: vec!["one".into()], max_age: None }] {
             assert_eq!(demand.is_met(&said, now).err().as_deref(), words);
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scanrelay::plugin::{Conclusion, Status};
 use scanrelay::{Timestamp, TraceParent};
 use tokio::sync::mpsc;
 use tokio::time;
@@ -57,7 +58,7 @@ impl<E: Effects> Work<E> {
             None => self.effect(&job).await,
         };
         let took = started.elapsed();
-        let Effect { outcome, log } = effect;
+        let Effect { outcome, log, evidence } = effect;
         let went = went(job.phase, &outcome);
         let left_alone = match &outcome {
             Outcome::Unreachable { retry_after, .. } => retry_after.map(|wait| self.clock.now().after(wait)),
@@ -67,7 +68,7 @@ impl<E: Effects> Work<E> {
             Outcome::Told(written) => written.clone(),
             _ => Vec::new(),
         };
-        let next = job::next(&job, outcome, self.clock.now(), &self.schedule);
+        let next = job::next(&job, outcome, self.clock.now(), &self.schedule).about(evidence);
         tell_log(&job, &next, took);
         let attempt = Attempt { result: in_words(&next), log, written };
         let stored = self.store.settle(&job, next.clone(), attempt.clone(), self.clock.now());
@@ -83,7 +84,7 @@ impl<E: Effects> Work<E> {
     fn tell_span(&self, job: &Job, parent: Option<TraceParent>, next: &Next, took: std::time::Duration) {
         let Some(own) = job.trace else { return };
         let failure = match next {
-            Next::Retry { reason, .. } | Next::End(Ending::Dead { reason }) => Some(reason.as_str()),
+            Next::Retry { reason, .. } | Next::End(Ending::Dead { reason, .. }) => Some(reason.as_str()),
             Next::Release | Next::End(_) => None,
         };
         self.spans.ended(Span {
@@ -110,6 +111,11 @@ impl<E: Effects> Work<E> {
         if job.phase != Phase::Run {
             return self.tell(job).await;
         }
+        if job.on_waivers
+            && let Some(outcome) = self.taken_back(job).await
+        {
+            return outcome.into();
+        }
         let (needs, mut needed) = mpsc::channel::<Need>(1);
         let run = self.effects.run(job, needs, self.in_hand.log.clone(), self.in_hand.stop.clone());
         tokio::pin!(run);
@@ -117,6 +123,23 @@ impl<E: Effects> Work<E> {
             tokio::select! {
                 effect = &mut run => return effect,
                 Some(need) = needed.recv() => self.serve(job, need).await,
+            }
+        }
+    }
+
+    /// What becomes of an action whose verdict was safe when it was made, and is so no more.
+    async fn taken_back(&self, job: &Job) -> Option<Outcome> {
+        match self.store.taken_back(job.delivery, self.clock.now()).await {
+            Ok(None) => None,
+            Ok(Some(reason)) => {
+                let summary = Some(format!("not run: {reason}"));
+                let conclusion = Conclusion::Action { status: Status::Failed, summary, url: None };
+                Some(Outcome::Concluded { conclusion, evidence: Box::default() })
+            }
+            Err(error) => {
+                warn!(job = job.id, %error, "the verdict was not read");
+                let reason = "the store could not say what the verdict is now".to_owned();
+                Some(Outcome::Unreachable { reason, retry_after: None })
             }
         }
     }
@@ -212,7 +235,7 @@ fn in_words(next: &Next) -> String {
         Next::End(Ending::Confirmed) => "confirmed".to_owned(),
         Next::End(Ending::NotConfirmed { reason }) => format!("not confirmed: {reason}"),
         Next::End(Ending::Told) => "told".to_owned(),
-        Next::End(Ending::Dead { reason }) => format!("dead: {reason}"),
+        Next::End(Ending::Dead { reason, .. }) => format!("dead: {reason}"),
         Next::End(Ending::Superseded { .. }) => "superseded".to_owned(),
         Next::End(Ending::Skipped { reason }) => format!("skipped: {reason}"),
     }

@@ -38,3 +38,22 @@ fn a_demand_that_nothing_could_meet_is_refused() {
     refused(&with("require_verdict = { is = \"safe\" }\nartifact = false"), "remove artifact = false");
     refused(&with("[plugins.scan.require_verdict]\nis = \"safe\""), "plugins.scan.require_verdict: it is for actions");
 }
+
+#[test]
+fn a_word_that_is_demanded_and_not_waited_for_is_a_warning() {
+    let place = Place::new();
+    let check = |route: &str, expected: usize| {
+        let registry = "[registries.r]\nkind = \"verta\"\nurl = \"https://verta.example.com\"\nworkspace = \"w\"\n\
+             webhook = { secrets = [{ file = \"webhook-secret\" }] }\n\
+             credentials = { email = \"e@example.com\", developer_key = { file = \"webhook-secret\" } }\n";
+        let demand = "require_verdict = { is = \"safe\", from = [\"scan\"] }";
+        let config =
+            place.load(&format!("{registry}{}[[routes]]\non = \"promotion\"\n{route}\n", with(demand))).unwrap();
+        let words = "route 1: act demands the word of scan (require_verdict), which is advisory there";
+        let found = config.warnings.iter().filter(|warning| warning.starts_with(words)).count();
+        assert_eq!(found, expected, "{route}: {:?}", config.warnings);
+    };
+    check("advisory = [\"scan\"]\nactions = [\"act\"]", 1);
+    check("scanners = [\"scan\"]\nactions = [\"act\"]", 0);
+    check("actions = [\"act\"]", 0);
+}

@@ -46,6 +46,7 @@ fn job(phase: Phase, event: Event, tell: Option<Told>) -> Job {
         event,
         body: bytes::Bytes::new(),
         trace: None,
+        on_waivers: false,
     }
 }
 

@@ -67,7 +67,7 @@ impl Round {
         }
         let state = if job.held { State::Held } else { State::Due };
         let id = i64::try_from(self.jobs.len()).unwrap();
-        self.jobs.push(View { id, phase: job.phase, name: job.name, state, ending: None });
+        self.jobs.push(View { id, phase: job.phase, name: job.name, state, ending: None, ended_at: None });
     }
 
     fn job(&mut self, word: &str) -> &mut View {
@@ -80,10 +80,11 @@ impl Round {
         let job = self.job(word);
         assert_eq!(job.state, State::Due, "{word} does not run yet");
         job.state = ending.state();
-        job.ending = Some(ending);
+        (job.ending, job.ended_at) = (Some(ending), Some(NOW));
         loop {
             assert_eq!(self.closed, None, "it is closed while jobs go on");
-            let changes = advance(&self.plan, &self.event, &self.jobs, self.verdict, &self.waivers, NOW);
+            let decided = self.verdict.map(|verdict| Decided { verdict, votes: self.votes.len() });
+            let changes = advance(&self.plan, &self.event, &self.jobs, decided, &self.waivers, NOW);
             if changes.is_empty() {
                 return self;
             }
@@ -101,7 +102,8 @@ impl Round {
             Change::Create(job) => self.create(job),
             Change::Release(id) => self.set(id, State::Due, None),
             Change::Skip(id, reason) => self.set(id, State::Skipped, Some(Ending::Skipped { reason })),
-            Change::Verdict(verdict, _) => {
+            Change::Verdict(verdict, votes) => {
+                self.votes = votes;
                 assert_eq!(self.verdict, None, "a verdict is settled once");
                 self.verdict = Some(verdict);
             }
@@ -138,7 +140,7 @@ fn did(status: Status, url: Option<&str>) -> Ending {
 }
 
 fn died() -> Ending {
-    Ending::Dead { reason: "exit code 1 (attempt 5 of 5)".into() }
+    Ending::Dead { reason: "exit code 1 (attempt 5 of 5)".into(), evidence: Box::default() }
 }
 
 fn scan(scanners: &[&str], advisory: &[&str]) -> Round {
@@ -358,7 +360,13 @@ fn scanners_that_looked_at_different_files_have_no_verdict() {
         .ends("run alpha", about(Verdict::Safe, &[], "aa"))
         .ends("run beta", about(Verdict::Safe, &[], "bb"));
     assert_eq!(other.verdict, Some(Verdict::Error));
-    assert_eq!(told_scan(&other), (Verdict::Error, "alpha: safe, beta: safe; they looked at different files"));
+    assert_eq!(
+        told_scan(&other),
+        (
+            Verdict::Error,
+            "alpha: safe, beta: safe; they looked at different files: have all of them scan again with deliveries replay --all"
+        )
+    );
 }
 
 #[test]

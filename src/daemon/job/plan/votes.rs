@@ -20,6 +20,7 @@ pub(super) fn vote(jobs: &[View], scanner: &str, advisory: bool, waivers: &[Waiv
         version: None,
         findings: 0,
         advisory,
+        said_at: job.ended_at,
         evidence: Evidence::default(),
         waived: Vec::new(),
     };
@@ -40,7 +41,10 @@ pub(super) fn vote(jobs: &[View], scanner: &str, advisory: bool, waivers: &[Waiv
                 ..nothing
             }
         }
-        Ending::Dead { reason } | Ending::Skipped { reason } => Vote { summary: Some(reason.clone()), ..nothing },
+        Ending::Dead { reason, evidence } => {
+            Vote { summary: Some(reason.clone()), evidence: (**evidence).clone(), ..nothing }
+        }
+        Ending::Skipped { reason } => Vote { summary: Some(reason.clone()), ..nothing },
         _ => nothing,
     })
 }
@@ -69,7 +73,10 @@ pub(super) fn summary(plan: &Plan, votes: &[Vote]) -> String {
     let words = words.collect::<Vec<_>>().join(", ");
     let words = if let Policy::Quorum(needed) = plan.policy { format!("quorum of {needed}: {words}") } else { words };
     match about(votes) {
-        None => format!("{words}; they looked at different files"),
+        // Which is so for good where some votes were kept and the files have changed since.
+        None => {
+            format!("{words}; they looked at different files: have all of them scan again with deliveries replay --all")
+        }
         Some(about) => {
             let artifact = about.artifact.map(|digest| format!("; files {digest}"));
             let image = about.image.map(|digest| format!("; image {digest}"));

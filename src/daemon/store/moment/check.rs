@@ -26,7 +26,7 @@ const RENEW: &str = "stop scanrelay, export the store, move the file away, and i
 /// Of one invariant, only the first are told.
 const MOST: usize = 20;
 
-const INVARIANTS: [Invariant; 14] = [
+const INVARIANTS: [Invariant; 15] = [
     Invariant {
         query: "select 'the store' where not exists (select 1 from meta where key = 'store_id' and value <> '')",
         fault: "it has no id",
@@ -51,6 +51,15 @@ const INVARIANTS: [Invariant; 14] = [
                         union all select registry, -count(*) from delivery where state = 'open' group by registry)
                  group by registry having sum(counted) <> 0",
         fault: "its open deliveries are counted wrong",
+        cure: RENEW,
+    },
+    Invariant {
+        query:
+            "select 'verdict ' || verdict.id from verdict, json_each(verdict.votes) as vote
+                  join (select 'artifact' as part union all select 'image')
+                 where vote.value ->> part is not null
+                   and not exists (select 1 from looked_at where digest = vote.value ->> part and verdict = verdict.id)",
+        fault: "it is not found by what its scanners looked at",
         cure: RENEW,
     },
     Invariant {

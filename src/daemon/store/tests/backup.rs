@@ -95,7 +95,7 @@ async fn a_bad_export_leaves_nothing() {
     };
     refused(|_| String::new(), "line 1: it is empty").await;
     refused(|_| "{\"a\":1}\n".to_owned(), "line 1: it is no export of a store").await;
-    refused(|lines| lines.replacen("\"schema\":6", "\"schema\":9", 1), "it is of schema version 9").await;
+    refused(|lines| lines.replacen("\"schema\":7", "\"schema\":9", 1), "it is of schema version 9").await;
     refused(|lines| without(lines, "{\"end\""), "the end is missing").await;
     refused(|lines| lines[..lines.len() - 5].to_owned(), "it is cut off").await;
     refused(|lines| format!("{lines}{{}}\n"), "something comes after the end").await;
@@ -215,5 +215,5 @@ async fn the_figures_are_those_of_the_file() {
     assert_eq!(stats.logs, 6);
     assert_eq!(stats.bodies, bench.count("select sum(length(body)) from delivery").await.cast_unsigned());
     assert_eq!(stats.file, fs::metadata(bench.path()).unwrap().len());
-    assert!(stats.write_ahead_log > 0 && stats.disk_free > 0 && stats.gives_back && stats.schema == 6);
+    assert!(stats.write_ahead_log > 0 && stats.disk_free > 0 && stats.gives_back && stats.schema == 7);
 }

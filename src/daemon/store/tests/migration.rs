@@ -61,7 +61,7 @@ async fn every_row_is_carried_over_and_a_copy_is_kept() {
     let [copy] = &copies[..] else { panic!("{copies:?}") };
     assert_eq!(fs::metadata(copy).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(rows(copy, "pragma user_version"), ["[Integer(1)]"]);
-    assert_eq!(rows(&path, "pragma user_version"), ["[Integer(6)]"]);
+    assert_eq!(rows(&path, "pragma user_version"), ["[Integer(7)]"]);
     for table in ["delivery", "attempt", "verdict", "written", "audit", "paused", "pending"] {
         // What has been added since is another matter.
         let columns = texts(copy, &format!("select name from pragma_table_info('{table}')")).join(", ");
@@ -177,4 +177,22 @@ async fn what_verta_stands_at_loses_its_time_and_a_registry_that_was_never_asked
     let values = rows(&path, "select value from claimed order by registry, aspect");
     assert_eq!(values, [r#"[Text("")]"#, r#"[Text("a@1")]"#, r#"[Text("scan")]"#, r#"[Text("production")]"#]);
     assert_eq!(rows(&path, "select registry from survey"), [r#"[Text("hub")]"#]);
+}
+
+#[tokio::test]
+async fn what_scanners_had_looked_at_is_found_afterwards() {
+    let votes = r#"[{"scanner":"a","verdict":"unsafe","findings":0,"advisory":false,"artifact":"aa"},
+                    {"scanner":"b","verdict":"error","findings":0,"advisory":true,"artifact":"bb","image":"cc"}]"#;
+    let bench = opened(v1(&format!("update verdict set votes = '{votes}'"))).await;
+    let first = "select digest from looked_at where verdict = (select min(id) from verdict) order by digest";
+    assert_eq!(texts(&bench.path(), first), ["aa", "bb", "cc"]);
+    assert!(Moment::open(&bench.path()).unwrap().check().is_empty());
+    Connection::open(bench.path()).unwrap().execute_batch("delete from looked_at where digest = 'cc'").unwrap();
+    let findings = Moment::open(&bench.path()).unwrap().check();
+    assert!(
+        findings.iter().any(|finding| finding.fault == "it is not found by what its scanners looked at"),
+        "{findings:?}"
+    );
+    Connection::open(bench.path()).unwrap().execute_batch("delete from verdict").unwrap();
+    assert!(texts(&bench.path(), "select digest from looked_at").is_empty());
 }
