@@ -19,6 +19,7 @@ pub mod databricks;
 pub mod generic;
 pub mod github;
 pub mod huggingface;
+mod identity;
 pub mod login;
 pub mod mlflow;
 mod object;

@@ -368,7 +368,7 @@ fn told(event: &Event, phase: Phase, outcome: registry::Outcome) -> NewJob {
         phase,
         name: event.registry.clone(),
         queue: registry_queue(&event.registry),
-        lane: Some(["report:", &event.registry, ":", &event.subject()].concat()),
+        lane: Some(["report:", &event.registry, ":", &workspace(event), &event.subject()].concat()),
         tell: Some(outcome),
         held: false,
         after: Duration::ZERO,
@@ -378,7 +378,17 @@ fn told(event: &Event, phase: Phase, outcome: registry::Outcome) -> NewJob {
 /// Actions of one model run one at a time.
 pub fn action_lane(event: &Event) -> String {
     let model = event.model.id.as_ref().or(event.model.name.as_ref()).or(event.version.id.as_ref());
-    format!("action:{}:{}", event.registry, model.map_or("", String::as_str))
+    format!("action:{}:{}{}", event.registry, workspace(event), model.map_or("", String::as_str))
+}
+
+/// What goes before a model that has a name and no id: its name is its own in one workspace only.
+fn workspace(event: &Event) -> String {
+    match &event.workspace {
+        Some(workspace) if event.model.id.is_none() && event.model.name.is_some() => {
+            format!("{}/", workspace.replace('%', "%25").replace('/', "%2F"))
+        }
+        _ => String::new(),
+    }
 }
 
 #[cfg(test)]

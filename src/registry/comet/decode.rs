@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::Comet;
 use crate::event::Change;
 use crate::registry::answer::encoded;
+use crate::registry::identity::identity;
 use crate::registry::object::Object;
 use crate::registry::scalar::Scalar;
 use crate::registry::{Reading, Roll, other};
@@ -171,10 +172,4 @@ fn kind(word: Option<&str>, knows_stages: bool) -> EventKind {
         Some(word) => EventKind::Other(word.to_owned()),
         None => EventKind::Other("unknown".to_owned()),
     }
-}
-
-/// `WORKSPACE/MODEL`: a model's name is its own in one workspace only, and one webhook may tell of several.
-pub(super) fn identity(workspace: Option<&str>, model: Option<&str>) -> Option<String> {
-    let part = |text: &str| text.replace('%', "%25").replace('/', "%2F");
-    Some([&part(workspace?), "/", &part(model?)].concat())
 }

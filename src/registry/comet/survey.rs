@@ -2,10 +2,11 @@
 
 use serde::Deserialize;
 
-use super::decode::{identity, stands, to};
+use super::decode::{stands, to};
 use super::details::{Item, unknown};
 use super::{Comet, get};
 use crate::registry::answer::{object, query};
+use crate::registry::identity::identity;
 use crate::registry::object::Object;
 use crate::registry::survey::{Answers, survey};
 use crate::registry::{Exchange, Reading, Roll, SurveyStep};

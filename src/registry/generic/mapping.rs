@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::event::{Change, Tag};
+use crate::registry::identity::identity;
 use crate::registry::other;
 use crate::{BodyError, Event, EventKind, Stage, Timestamp, body};
 
@@ -61,6 +62,7 @@ pub struct Mapping {
     /// The model's name.
     pub model: Option<Pointer>,
     /// The model's id.
+    /// Without one it is `WORKSPACE/MODEL`, where both are named: names are their own in one workspace only.
     pub model_id: Option<Pointer>,
     /// The version's name.
     pub version: Option<Pointer>,
@@ -121,6 +123,9 @@ impl Mapping {
         event.occurred_at = text(&self.occurred_at).and_then(|text| moment(&text));
         event.workspace = text(&self.workspace);
         (event.model.name, event.model.id) = (text(&self.model), text(&self.model_id));
+        if event.model.id.is_none() {
+            event.model.id = identity(event.workspace.as_deref(), event.model.name.as_deref());
+        }
         (event.version.name, event.version.id) = (text(&self.version), text(&self.version_id));
         event.change = Change {
             stage_from: stage(&self.stage_from),

@@ -44,6 +44,23 @@ fn a_body_means_what_the_mapping_says() {
 }
 
 #[test]
+fn a_model_without_an_id_is_called_by_its_workspace_and_name() {
+    let mut mapping = Mapping::new(Pointer::parse("/type").unwrap());
+    mapping.workspace = Pointer::parse("/workspace");
+    mapping.model = Pointer::parse("/model");
+    let subject = |mapping: &Mapping, body: &str| {
+        let event = read(&Generic { mapping: Some(mapping.clone()), ..Generic::default() }, body);
+        event.subject()
+    };
+    let body = |workspace: &str| format!(r#"{{"type":"promotion","workspace":"{workspace}","model":"fraud","id":7}}"#);
+    assert_eq!(subject(&mapping, &body("acme")), "model:acme/fraud");
+    assert_eq!(subject(&mapping, &body("a/b")), "model:a%2Fb/fraud");
+    assert_eq!(subject(&mapping, r#"{"type":"promotion","model":"fraud"}"#), "model:fraud");
+    mapping.model_id = Pointer::parse("/id");
+    assert_eq!(subject(&mapping, &body("acme")), "model:7");
+}
+
+#[test]
 fn what_is_not_mapped_is_other() {
     for (generic, body, kind) in [
         (Generic::default(), r#"{"type":"promotion"}"#, "other(unknown)"),

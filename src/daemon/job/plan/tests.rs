@@ -409,3 +409,19 @@ fn who_ends_after_the_verdict_is_recorded_and_changes_nothing() {
     let said: Vec<(&str, Verdict)> = round.votes.iter().map(|vote| (vote.scanner.as_str(), vote.verdict)).collect();
     assert_eq!(said, [("alpha", Verdict::Unsafe), ("beta", Verdict::Safe), ("gamma", Verdict::Safe)]);
 }
+
+#[test]
+fn a_name_is_its_own_in_one_workspace() {
+    let lane = |workspace: Option<&str>, id: Option<&str>, name: Option<&str>| {
+        let mut event = Event::new(EventKind::Promotion, "r");
+        event.workspace = workspace.map(str::to_owned);
+        (event.model.id, event.model.name) = (id.map(str::to_owned), name.map(str::to_owned));
+        action_lane(&event)
+    };
+    assert_eq!(lane(Some("acme"), None, Some("fraud")), "action:r:acme/fraud");
+    assert_eq!(lane(Some("globex"), None, Some("fraud")), "action:r:globex/fraud");
+    assert_eq!(lane(Some("a/b"), None, Some("c")), "action:r:a%2Fb/c");
+    assert_eq!(lane(Some("acme"), Some("77"), Some("fraud")), "action:r:77");
+    assert_eq!(lane(None, None, Some("fraud")), "action:r:fraud");
+    assert_eq!(lane(Some("acme"), None, None), "action:r:");
+}
