@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
+use actix_web::error::InternalError;
 use actix_web::guard::Guard;
 use actix_web::http::header::HOST;
-use actix_web::web::{self, Data, Path, Query, ServiceConfig};
+use actix_web::web::{self, Data, JsonConfig, Path, PathConfig, Query, QueryConfig, ServiceConfig};
 use actix_web::{HttpResponse, guard};
 use rustls::sign::CertifiedKey;
 use scanrelay::Secret;
@@ -131,7 +132,11 @@ fn reads(config: &mut ServiceConfig) {
             .route(route.guard(guard::Get()))
             .default_service(web::to(|| async { refuse_method("GET") }))
     };
+    // In the form of every other error, and not in the framework's.
     config
+        .app_data(QueryConfig::default().error_handler(|error, _| bad(error.to_string())))
+        .app_data(PathConfig::default().error_handler(|error, _| bad(error.to_string())))
+        .app_data(JsonConfig::default().error_handler(|error, _| bad(error.to_string())))
         .service(get("/healthz", web::to(|| async { HttpResponse::Ok().json(json!({ "status": "ok" })) })))
         .service(get("/readyz", web::to(ready)))
         .service(get("/metrics", web::to(metrics)))
@@ -232,6 +237,11 @@ fn answer<T: Serialize>(found: Result<Option<T>, StoreError>) -> HttpResponse {
         }
         Err(error) => failed(&error),
     }
+}
+
+fn bad(message: String) -> actix_web::Error {
+    let response = HttpResponse::BadRequest().json(json!({ "error": "bad_request", "message": message }));
+    InternalError::from_response(message, response).into()
 }
 
 fn failed(error: &StoreError) -> HttpResponse {

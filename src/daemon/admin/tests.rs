@@ -265,3 +265,19 @@ async fn the_socket_reads_as_well() {
     assert_eq!(get("/api/v1/jobs?state=due").await.1.as_array().unwrap().len(), 0);
     assert_eq!(get("/api/v1/jobs/999").await.0, 404);
 }
+
+#[tokio::test]
+async fn what_cannot_be_read_is_told_as_every_error_is() {
+    let bench = Bench::new().await;
+    let (tcp, socket) = (bench.serve(), bench.serve_socket());
+    for path in ["/api/v1/verdicts?digest=zz", "/api/v1/deliveries?limit=x", "/api/v1/jobs/x", "/api/v1/verdicts"] {
+        let answer = tcp.client.get(format!("{}{path}", tcp.url)).send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{path}");
+        let said: Value = answer.json().await.unwrap();
+        assert!(said["error"] == "bad_request" && said["message"].is_string(), "{path}: {said}");
+    }
+    let answer = socket.post("http://admin/api/v1/waivers").body("{").header("content-type", "application/json");
+    let answer = answer.send().await.unwrap();
+    assert_eq!(answer.status(), 400);
+    assert_eq!(answer.json::<Value>().await.unwrap()["error"], "bad_request");
+}
