@@ -178,8 +178,13 @@ fn last_word(row: &JobRow) -> String {
     match (word, said.and_then(|said| said["summary"].as_str())) {
         (Some(word), Some(summary)) => format!("{word}: {summary}"),
         (Some(word), None) => word.to_owned(),
-        (None, _) => row.result.clone().unwrap_or_default(),
+        // What was skipped had no attempt, and has a reason.
+        (None, _) => row.result.clone().or_else(|| reason(row)).unwrap_or_default(),
     }
+}
+
+fn reason(row: &JobRow) -> Option<String> {
+    Some(row.outcome.as_ref()?["reason"].as_str()?.to_owned())
 }
 
 fn print_one(row: &JobRow, attempts: &[AttemptRow]) -> Outcome {

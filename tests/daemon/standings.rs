@@ -98,6 +98,9 @@ async fn what_is_settled_again_is_as_old_as_its_scans() {
     until("the replay", shown, |found| found["delivery"]["round"] == 2 && found["delivery"]["state"] == "done").await;
     required(&site, &digest, &[], Err(&words));
     required(&site, &digest, &["--from", "scan"], Err(&words));
+    assert_eq!(registry.scan(build).await["safety_status"], "unsafe", "and nothing newer is told");
+    let (_, shown, _) = site.run(&["deliveries", "show", &first]);
+    assert!(shown.contains(&format!("delivery {second} says unsafe since then")), "{shown}");
     says(&site, "scan", "safe");
     scanned(&registry, &daemon, build).await;
     required(&site, &digest, &["--from", "scan", "--max-age", "10m"], Ok(()));

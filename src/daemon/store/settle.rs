@@ -2,13 +2,14 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use scanrelay::plugin::Verdict;
+use scanrelay::registry::Outcome;
 use scanrelay::{Event, Timestamp};
 
 use super::batch::Batch;
 use super::insert::insert_job;
 use super::statement::Statements as _;
-use super::{Store, StoreError, lane, ledger, overtake, waiver};
-use crate::daemon::job::plan::{Change, Closed, Decided, Plan, View, advance};
+use super::{Store, StoreError, lane, ledger, overtake, standing, waiver};
+use crate::daemon::job::plan::{Change, Closed, Decided, NewJob, Plan, View, advance};
 use crate::daemon::job::{Ending, Job, Next, Phase, State, Written};
 use crate::daemon::verdict::Vote;
 
@@ -222,7 +223,13 @@ impl Open {
 
     fn apply(&self, connection: &Batch<'_>, change: Change, now: Timestamp) -> Result<(), StoreError> {
         match change {
-            Change::Create(job) => insert_job(connection, self.id, self.round, &job, self.received_at, now).map(drop),
+            Change::Create(job) => {
+                let id = insert_job(connection, self.id, self.round, &job, self.received_at, now)?;
+                match self.outdated(connection, &job)? {
+                    Some(reason) => end_job(connection, id, &Ending::Skipped { reason }, now).map(drop),
+                    None => Ok(()),
+                }
+            }
             Change::Release(job) => {
                 connection
                     .statement("update job set state = 'waiting' where id = ?1 and state = 'held'")?
@@ -234,6 +241,21 @@ impl Open {
             Change::Votes(votes) => self.complete_votes(connection, &votes),
             Change::Close(closed) => self.close(connection, &closed, now),
         }
+    }
+
+    /// Why a safe outcome is not told: it rests on scans that were kept, and something else was found out since.
+    fn outdated(&self, connection: &Connection, job: &NewJob) -> Result<Option<String>, StoreError> {
+        let Some(Outcome::Scanned { verdict: Verdict::Safe, at: Some(at), .. }) = &job.tell else { return Ok(None) };
+        if self.round == 1 {
+            return Ok(None);
+        }
+        let since = standing::last_since(connection, &self.event, self.id, *at)?;
+        Ok(since.filter(|(_, verdict)| *verdict != Verdict::Safe).map(|(delivery, verdict)| {
+            format!(
+                "delivery {delivery} says {verdict} since then, and nothing was scanned again: scanrelay deliveries replay {} --all",
+                self.id
+            )
+        }))
     }
 
     fn store_verdict(

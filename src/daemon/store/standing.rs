@@ -1,8 +1,8 @@
 //! What was said of a thing, as it stands now.
 
-use rusqlite::{Connection, Params, Row, params};
-use scanrelay::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use scanrelay::plugin::Verdict;
+use scanrelay::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::statement::Statements as _;
@@ -61,6 +61,25 @@ impl Store {
         })
         .await
     }
+}
+
+/// The last verdict of another delivery about what the event is about, where it was settled after that moment.
+pub(super) fn last_since(
+    connection: &Connection,
+    event: &Event,
+    delivery: i64,
+    at: Timestamp,
+) -> Result<Option<(i64, Verdict)>, StoreError> {
+    let row: Option<(i64, String)> = connection
+        .statement(
+            "select delivery, verdict from verdict
+              where subject = ?1 and registry = ?2 and delivery <> ?3 and settled_at >= ?4 order by id desc limit 1",
+        )?
+        .query_row(params![event.subject(), event.registry, delivery, at.as_millis()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    row.map(|(delivery, word)| Ok((delivery, serde_json::from_value(word.into())?))).transpose()
 }
 
 fn found(connection: &Connection, which: &str, values: impl Params) -> Result<Vec<Standing>, StoreError> {
