@@ -40,6 +40,8 @@ async fn it_is_given_the_values_and_says_by_its_code_what_came_of_it() {
     let template = "forward = { url = \"https://models.example.com/{version.id}\" }";
     check("cat >/dev/null", template, ["complete", "", "https://models.example.com/VERSION"]).await;
     check("echo no room; exit 3", "failed = [3]", ["failed", "no room", ""]).await;
+    // What is left running holds the output open.
+    check("sleep 1000 & echo begun", "", ["complete", "begun", ""]).await;
     check("exit 9", "", ["failed", "exited with 9, which the settings do not name: what it has done", ""]).await;
     check("kill -9 $$", "", ["failed", "signal 9 ended the program", ""]).await;
     check("true", "forward = \"last-line\"", ["failed", "printed no address", ""]).await;
