@@ -3,6 +3,10 @@
 #![expect(clippy::disallowed_methods, reason = "tests start the program that they test")]
 #![expect(clippy::print_stderr, reason = "tests say what they saw")]
 
+#[path = "actions/alone.rs"]
+mod alone;
+#[path = "actions/answers.rs"]
+mod answers;
 #[path = "actions/command.rs"]
 mod command;
 #[path = "actions/endpoint.rs"]

@@ -41,16 +41,20 @@ impl End {
         code
     }
 
-    /// The result. An address that the contract does not take would cost the attempt, and every further one.
+    /// The result. An address that the contract does not take would cost the attempt, and every further one: what failed is told
+    /// without it, and what was done has failed to say where.
     fn line(self) -> Line {
         let (status, summary, url) = match self {
             Self::Complete { url, summary } => (Status::Complete, summary, url),
             Self::Failed { summary, url } => (Status::Failed, Some(summary), url),
             Self::Later(summary) | Self::Broken(summary) => (Status::Failed, Some(summary), None),
         };
-        let line = Line::Result { verdict: None, status: Some(status), summary, url, version: None };
+        let line = Line::Result { verdict: None, status: Some(status), summary: summary.clone(), url, version: None };
         match Line::parse(line.to_string().as_bytes()) {
             Some(Ok(line)) => line,
+            Some(Err(LineError::Url)) if status == Status::Failed => {
+                Self::Failed { summary: summary.unwrap_or_default(), url: None }.line()
+            }
             Some(Err(LineError::Url)) => failed(
                 "it was done, but its address is none that can be told: it must be http or https, without user part",
             ),
@@ -83,6 +87,11 @@ mod tests {
         check(
             End::Failed { summary: "no".into(), url: Some("https://ci.example.com/7/".into()) },
             r#"{"type":"result","status":"failed","summary":"no","url":"https://ci.example.com/7/"}"#,
+        );
+        let bad = Some("/d/7".to_owned());
+        check(
+            End::Failed { summary: "quota exceeded".into(), url: bad },
+            r#"{"type":"result","status":"failed","summary":"quota exceeded"}"#,
         );
         let bad = End::Complete { url: Some("javascript:alert(1)".into()), summary: None }.line().to_string();
         assert!(bad.contains("\"status\":\"failed\"") && !bad.contains("javascript"), "{bad}");

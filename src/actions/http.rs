@@ -15,12 +15,15 @@ use zeroize::Zeroizing;
 
 use super::call::Call;
 use super::settings::Fault;
-use super::template::encoded;
+use super::template::{climbs, encoded};
 
 /// A bundle of certificates that is longer is none.
 const LONGEST_BUNDLE: u64 = 1024 * 1024;
 /// Bytes of an answer that are read.
 pub const MAX_ANSWER: usize = 4 * 1024 * 1024;
+
+/// Of an address that somebody else writes a part of. It goes into the checkpoint, which has room for 64 KiB.
+pub const LONGEST_ADDRESS: usize = 8 * 1024;
 
 /// How to reach a service, as the settings say.
 pub struct Reach<'a> {
@@ -95,10 +98,13 @@ impl Client {
         url
     }
 
-    /// The address of a path, and perhaps a query, below it. `None`: it is none, or leads elsewhere.
+    /// The address of a path, and perhaps a query, below it. `None`: it is none, leads elsewhere, or is too long.
     pub fn at(&self, path: &str) -> Option<Url> {
         let url = Url::parse(&format!("{}{path}", self.base.as_str().trim_end_matches('/'))).ok()?;
-        (path.starts_with('/') && url.origin() == self.base.origin() && url.fragment().is_none()).then_some(url)
+        // What the parser leaves out would hide the dots from us, and not from it.
+        let segments: String = path.split('?').next()?.chars().filter(|c| *c > ' ').collect();
+        let below = path.starts_with('/') && !climbs(&segments) && url.origin() == self.base.origin();
+        (below && url.fragment().is_none() && url.as_str().len() <= LONGEST_ADDRESS).then_some(url)
     }
 
     pub async fn send(&self, request: Request) -> Result<Answer, Unreachable> {
@@ -301,6 +307,13 @@ mod tests {
         check(".evil.example.com/", None);
         check("@evil.example.com/", None);
         check("/runs#7", None);
+        check("/runs?of=../7", Some("https://api.example.com/v1/runs?of=../7"));
+        for up in
+            ["/../x", "/d/../../x", "/d/..", "/d/..?a=b", "/%2e%2E/x", "/.%2e/x", "/..\\x", "/.\t./x", "/.. ", "/./x"]
+        {
+            check(up, None);
+        }
+        check(&format!("/{}", "x".repeat(LONGEST_ADDRESS)), None);
     }
 
     #[test]

@@ -20,6 +20,8 @@ enum Piece {
 
 /// The names that a plugin adds to the facts stand behind this.
 const OWN: &str = "result.";
+/// Why a value is not put into an address, with the cure.
+const AWAY: &str = "it is missing or empty, or a . or .. between its slashes leads elsewhere, so name another one here";
 
 impl Template {
     fn parse(text: &str) -> Result<Self, String> {
@@ -45,19 +47,24 @@ impl Template {
             Piece::Text(text) => Ok(text.clone()),
             Piece::Fact(name) => {
                 let value = facts.get(name).filter(|value| !leads_away(value));
-                let value = value
-                    .ok_or_else(|| Fault::at(key, format!("the event has no {name} that can stand in an address")))?;
+                let value = value.ok_or_else(|| {
+                    Fault::at(key, format!("the event has no {name} that can stand in an address: {AWAY}"))
+                })?;
                 Ok(encoded(&value))
             }
             Piece::Own(name) => {
                 let found = own.iter().find(|(known, _)| known == name);
-                found.map(|(_, value)| encoded(value)).ok_or_else(|| {
+                let (_, value) = found.ok_or_else(|| {
                     let known: Vec<String> = own.iter().map(|(known, _)| format!("{{{OWN}{known}}}")).collect();
                     Fault::at(
                         key,
                         format!("{{{OWN}{name}}} is nothing that the plugin knows: it knows {}", known.join(", ")),
                     )
-                })
+                })?;
+                if leads_away(value) {
+                    return Err(Fault::at(key, format!("{{{OWN}{name}}} cannot stand in an address: {AWAY}")));
+                }
+                Ok(encoded(value))
             }
         };
         self.0.iter().map(piece).collect()
@@ -73,9 +80,16 @@ pub fn encoded(text: &str) -> String {
     text.bytes().map(one).collect()
 }
 
-/// Whether it leads elsewhere than it says, as a segment of a path; encoded it does too (WHATWG URL, 4.1).
+/// Whether it leads elsewhere than it says, as a segment of a path.
 pub fn leads_away(segment: &str) -> bool {
-    matches!(segment, "" | "." | "..")
+    segment.is_empty() || climbs(segment)
+}
+
+/// Whether a part of it, between slashes, is `.` or `..`. Encoded it leads elsewhere, too (WHATWG URL, 4.1), by the latest at a
+/// service that decodes a slash.
+pub fn climbs(path: &str) -> bool {
+    let plain = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "\\");
+    plain.split(['/', '\\']).any(|part| matches!(part, "." | ".."))
 }
 
 impl<'de> Deserialize<'de> for Template {
@@ -97,7 +111,9 @@ mod tests {
         event.actor = Some("..".into());
         let facts = Facts::of(&Invocation::new(Run::new("r1", 1, Timestamp::default()), "jenkins", event));
         let filled = Template::parse(template).and_then(|template| {
-            template.fill("url", &facts, &[("number", "7".to_owned())]).map_err(|fault| fault.to_string())
+            template
+                .fill("url", &facts, &[("number", "7".to_owned()), ("up", "%2E.".to_owned())])
+                .map_err(|fault| fault.to_string())
         });
         match (filled, expected) {
             (Ok(filled), Ok(expected)) => assert_eq!(filled, expected),
@@ -113,8 +129,22 @@ mod tests {
         check("{run.id}{run.id}", Ok("r1r1"));
         check("/{version}", Err("settings.url: the event has no version"));
         check("/{modle}", Err("is no fact of an event"));
-        check("/{result.nubmer}", Err("it knows {result.number}"));
+        check("/{result.nubmer}", Err("it knows {result.number}, {result.up}"));
         check("/{model", Err("a { has no }"));
         check("/{actor}", Err("the event has no actor that can"));
+        check(
+            "/{result.up}",
+            Err("settings.url: {result.up} cannot stand in an address: it is missing or empty, or a . or"),
+        );
+    }
+
+    #[test]
+    fn what_leads_away_is_known_however_it_is_written() {
+        for away in ["", ".", "..", "%2e", ".%2E", "%2E%2e", "a/../b", "../x", "x/..", "a\\..\\b", "..%2Fx", "..%5cx"] {
+            assert!(leads_away(away), "{away}");
+        }
+        for fine in ["7", "...", "v1.2", "a/b", ".a", "..a", "a..", "%2", "a%2Fb", "é"] {
+            assert!(!leads_away(fine), "{fine}");
+        }
     }
 }

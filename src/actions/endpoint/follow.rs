@@ -4,16 +4,18 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 use url::Url;
 
-use super::settings::{Ask, Forward, Settings};
+use super::settings::{Ask, Forward, Pointer, Settings};
 use super::step::Step;
 use super::{body, words};
 use crate::call::Call;
 use crate::end::End;
 use crate::fields::Facts;
-use crate::http::{Answer, Request};
+use crate::http::{Answer, LONGEST_ADDRESS, Request};
 use crate::kept::Kept;
 use crate::pace::{Pace, Patience};
 use crate::say;
+use crate::settings::Fault;
+use crate::template::Template;
 
 /// One run, and how far it is.
 pub struct Run<'a> {
@@ -29,14 +31,19 @@ pub struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub fn new(call: &Call, settings: &'a Settings) -> Result<Self, End> {
-        let (facts, failed) = (call.facts(), |fault: crate::settings::Fault| End::failed(fault.to_string()));
+        let (facts, failed) = (call.facts(), |fault: Fault| End::failed(fault.to_string()));
         let path = settings.path.fill("path", &facts, &[]).map_err(failed)?;
         let Some(url) = settings.client.at(&path) else {
-            return Err(End::failed("settings.path: it is no path below url: it begins with /, and has no #"));
+            return Err(failed(Fault::at("path", words::NO_PATH)));
         };
         let values = settings.body.values("body", &facts).map_err(failed)?;
         let body = body::filled(&settings.fixed, values).map_err(failed)?;
         let step = Kept::step(call, url.as_str(), "called")?.unwrap_or(Step::Open);
+        if let (Ask::Path(path, pointer), Step::Open) = (&settings.ask, &step) {
+            // With any id: what is wrong with it is told before the call.
+            let id = pointer.as_ref().map(|_| "0".to_owned());
+            asked_at(settings, path, &facts, id).map_err(failed)?;
+        }
         let key =
             HeaderValue::from_str(call.run_id()).map_err(|error| End::Broken(format!("the run's id: {error}")))?;
         Ok(Self { settings, facts, url, body: body.to_string().into_bytes(), key, step })
@@ -99,7 +106,6 @@ impl<'a> Run<'a> {
 
     /// It was called: whether that was all, or where to ask on.
     async fn begun(&mut self, answer: &Answer) -> Result<(), End> {
-        let elsewhere = "it was called, and where to ask how it goes on is no address of the service";
         let ask = match &self.settings.ask {
             Ask::Nothing => return Err(self.ended_at_once(answer)),
             Ask::Location => answer.header("Location").and_then(|place| self.url.join(place).ok()),
@@ -113,14 +119,19 @@ impl<'a> Run<'a> {
                         ))
                     })
                 });
-                let own: Vec<(&str, String)> = found.transpose()?.map(|id| ("id", id)).into_iter().collect();
-                let path = path.fill("poll", &self.facts, &own).map_err(|fault| End::failed(fault.to_string()))?;
-                self.settings.client.at(&path)
+                let asked = asked_at(self.settings, path, &self.facts, found.transpose()?);
+                let unasked =
+                    |fault| End::failed(format!("it was called, and how it goes on cannot be asked: {fault}"));
+                Some(asked.map_err(unasked)?)
             }
         };
         match ask {
-            Some(ask) if ask.origin() == self.url.origin() => self.at(Step::Begun { ask: ask.to_string() }).await,
-            _ => Err(End::failed(elsewhere)),
+            Some(ask) if ask.origin() == self.url.origin() && ask.as_str().len() <= LONGEST_ADDRESS => {
+                self.at(Step::Begun { ask: ask.to_string() }).await
+            }
+            _ => Err(End::failed(
+                "it was called, and where to ask how it goes on is no address of the service: look at its Location, or write poll",
+            )),
         }
     }
 
@@ -128,7 +139,9 @@ impl<'a> Run<'a> {
         let said = answer.json::<Value>().unwrap_or(Value::Null);
         match self.end(&said) {
             Ok(end) => end,
-            Err(word) => End::failed(format!("it was called, and says {word:?}, which is neither done nor failed")),
+            Err(word) => {
+                End::failed(format!("it was called, and says {:?}, which is neither done nor failed", say::cut(word)))
+            }
         }
     }
 
@@ -179,9 +192,11 @@ impl<'a> Run<'a> {
     fn end(&self, said: &Value) -> Result<End, String> {
         let settings = self.settings;
         let word = settings.state.as_ref().map(|state| state.find(said).unwrap_or_default());
-        let summary = settings.summary.as_ref().and_then(|pointer| pointer.find(said));
+        // Many a service writes an empty text where it has nothing to say.
+        let told = |pointer: &Pointer| pointer.find(said).filter(|text| !text.is_empty());
+        let summary = settings.summary.as_ref().and_then(told);
         let url = match &settings.forward {
-            Some(Forward::Pointer(pointer)) => pointer.find(said),
+            Some(Forward::Pointer(pointer)) => told(pointer),
             _ => None,
         };
         match (word, &settings.forward) {
@@ -196,6 +211,13 @@ impl<'a> Run<'a> {
             _ => Ok(End::Complete { url, summary }),
         }
     }
+}
+
+/// Where it is asked how it goes on.
+fn asked_at(settings: &Settings, path: &Template, facts: &Facts, id: Option<String>) -> Result<Url, Fault> {
+    let own: Vec<(&str, String)> = id.map(|id| ("id", id)).into_iter().collect();
+    let path = path.fill("poll", facts, &own)?;
+    settings.client.at(&path).ok_or_else(|| Fault::at("poll", words::NO_PATH))
 }
 
 fn untold(reason: &str) -> End {

@@ -1,5 +1,8 @@
 //! What an answer means that is no good one, with the cure. Nothing of what the service wrote is repeated.
 
+/// Of a setting that is one.
+pub const NO_PATH: &str = "it is no path below url: it begins with /, has no # and no . or .. between its slashes, and is not longer than 8 KiB";
+
 /// To the call.
 pub fn refused(status: u16) -> String {
     let cure = match status {
