@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use crate::alone::Given;
 use crate::harness::until;
 use crate::plant::Plant;
 use crate::service::{Answer, Asked, Service};
@@ -21,6 +22,8 @@ struct Hub {
     /// The workflow has no `run-name`.
     nameless: bool,
     refuses: Option<u16>,
+    /// What the runs are listed with, instead of themselves.
+    unlisted: Option<u16>,
 }
 
 type Shared = Arc<Mutex<Hub>>;
@@ -60,6 +63,9 @@ fn answer(hub: &mut Hub, asked: &Asked) -> Answer {
                 query.contains("event=workflow_dispatch") || query.contains("event=repository_dispatch"),
                 "{query}"
             );
+            if let Some(status) = hub.unlisted {
+                return Answer::Json(status, json!({ "message": "no" }));
+            }
             let shown = hub.runs.iter().rev().filter(|run| !hub.quiet || run["id"] == 90).cloned();
             let most = if query.contains("per_page=1&") { 1 } else { 100 };
             Answer::Json(200, json!({ "workflow_runs": shown.take(most).collect::<Vec<_>>() }))
@@ -82,7 +88,7 @@ fn ends(hub: &Shared, conclusion: &str) {
 fn settings(service: &Service, what: &str) -> String {
     format!(
         "url = \"{}/api/v3\"\nrepository = \"acme/deploy\"\n{what}\ninputs = {{ version = \"version.id\" }}\n\
-         poll_first = \"20ms\"\npoll_most = \"50ms\"\nsettle = \"500ms\"\n",
+         poll_first = \"20ms\"\npoll_most = \"50ms\"\nsettle = \"500ms\"\nrequest_timeout = \"10m\"\n",
         service.url
     )
 }
@@ -181,4 +187,36 @@ async fn what_went_wrong_is_told_with_the_cure() {
     check(|hub| hub.refuses = Some(422), "", "declare every input", "").await;
     check(|hub| hub.nameless = true, "", "write run-name in the workflow", "").await;
     check(|hub| hub.quiet = true, "", "no run has its id in the title", "").await;
+}
+
+#[tokio::test]
+async fn what_must_be_corrected_is_told_before_anything_is_dispatched() {
+    for (status, words) in [
+        (401, "GITHUB_TOKEN has expired"),
+        (403, "it needs Actions: write"),
+        (404, "no such repository or workflow"),
+        (301, "correct settings.repository"),
+    ] {
+        for what in [WORKFLOW, "event = \"model-promoted\""] {
+            let (service, hub) = hub().await;
+            hub.lock().unwrap().unlisted = Some(status);
+            let settings = settings(&service, what);
+            let mut given = Given::new("github-dispatch", &settings);
+            let ended = given.run().await;
+            let [failed, summary, _] = ended.result();
+            assert!(failed == "failed" && summary.contains(words), "{ended:?}");
+            // Once it may have been dispatched, its run may be there.
+            given.checkpoint = json!({ "at": at(&service), "step": "intent", "after": 90 });
+            given.run().await.is_later(words);
+            assert_eq!(service.asked("POST").len(), 0);
+        }
+    }
+    let (service, hub) = hub().await;
+    hub.lock().unwrap().unlisted = Some(502);
+    Given::new("github-dispatch", &settings(&service, WORKFLOW)).run().await.is_later("GitHub answered 502");
+}
+
+/// What its checkpoints are about.
+fn at(service: &Service) -> String {
+    format!("{}/api/v3/repos/acme/deploy", service.url)
 }

@@ -79,17 +79,12 @@ impl Settings {
 }
 
 fn read(answer: &Answer) -> Dispatched {
+    if let Some(cause) = shut(answer) {
+        return Dispatched::Refused(cause.to_owned());
+    }
     match answer.status {
         200..300 => Dispatched::Yes,
-        429 => Dispatched::Later("GitHub is asked too often (429)".to_owned()),
-        403 if is_limited(answer) => Dispatched::Later("GitHub is asked too often (403)".to_owned()),
-        401 => Dispatched::Refused("GitHub does not know the token (401): GITHUB_TOKEN has expired or is another's".to_owned()),
-        403 => Dispatched::Refused(
-            "the token may not dispatch (403): it needs Actions: write for a workflow, Contents: write for an event".to_owned(),
-        ),
-        404 => Dispatched::Refused(
-            "GitHub has no such repository or workflow for this token (404): check both names, and what the token may see".to_owned(),
-        ),
+        status @ (403 | 429) => Dispatched::Later(format!("GitHub is asked too often ({status})")),
         422 => Dispatched::Refused(
             "GitHub does not take the dispatch (422): the workflow must stand on that ref, listen to workflow_dispatch, and declare every input, run_input too; an event takes 10 values at most".to_owned(),
         ),
@@ -98,9 +93,28 @@ fn read(answer: &Answer) -> Dispatched {
     }
 }
 
-/// Whether 403 means: later.
-pub fn is_limited(answer: &Answer) -> bool {
-    answer.header("Retry-After").is_some() || answer.header("x-ratelimit-remaining") == Some("0")
+/// Why GitHub will not until something is corrected, and what; `None`: it says something else.
+pub fn shut(answer: &Answer) -> Option<&'static str> {
+    match answer.status {
+        301 | 302 | 307 | 308 => {
+            Some("GitHub leads elsewhere: the repository was renamed or moved, correct settings.repository")
+        }
+        401 => Some("GitHub does not know the token (401): GITHUB_TOKEN has expired or is another's"),
+        403 if !is_limited(answer) => Some(
+            "the token may not (403): it needs Actions: write for a workflow, and Contents: write, too, for an event",
+        ),
+        404 => Some(
+            "GitHub has no such repository or workflow for this token (404): check both names, and what the token may see",
+        ),
+        _ => None,
+    }
+}
+
+/// Whether 403 means: later. Of its secondary limits GitHub may tell in the body alone.
+fn is_limited(answer: &Answer) -> bool {
+    answer.header("Retry-After").is_some()
+        || answer.header("x-ratelimit-remaining") == Some("0")
+        || String::from_utf8_lossy(&answer.body).contains("rate limit")
 }
 
 #[cfg(test)]
@@ -111,11 +125,15 @@ mod tests {
     use super::*;
 
     fn check(status: u16, header: Option<(&'static str, &'static str)>, expected: &str) {
+        told(status, header, "", expected);
+    }
+
+    fn told(status: u16, header: Option<(&'static str, &'static str)>, body: &'static str, expected: &str) {
         let mut headers = HeaderMap::new();
         if let Some((name, value)) = header {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        let answer = Answer { status, headers, body: Bytes::new(), whole: true };
+        let answer = Answer { status, headers, body: Bytes::from_static(body.as_bytes()), whole: true };
         let said = format!("{:?}", read(&answer));
         assert!(said.starts_with(expected), "{status}: {said}");
     }
@@ -127,11 +145,13 @@ mod tests {
         check(429, None, "Later");
         check(403, Some(("x-ratelimit-remaining", "0")), "Later");
         check(403, Some(("retry-after", "60")), "Later");
-        check(403, Some(("x-ratelimit-remaining", "4999")), "Refused(\"the token may not dispatch");
+        check(403, Some(("x-ratelimit-remaining", "4999")), "Refused(\"the token may not");
+        told(403, None, r#"{"message":"You have exceeded a secondary rate limit."}"#, "Later");
         check(401, None, "Refused(\"GitHub does not know");
         check(404, None, "Refused(\"GitHub has no such");
         check(422, None, "Refused(\"GitHub does not take");
-        check(301, None, "Refused");
+        check(301, None, "Refused(\"GitHub leads elsewhere");
+        check(303, None, "Refused");
         check(502, None, "Unknown");
     }
 }

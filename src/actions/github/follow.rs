@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::api::Dispatched;
-use super::runs::{self, Seen, State};
+use super::runs::{self, Seen, State, Unlisted};
 use super::settings::{Forward, Neutral, Settings};
 use super::step::Step;
 use crate::call::Call;
@@ -67,7 +67,12 @@ impl<'a> Run<'a> {
     }
 
     async fn intend(&mut self) -> Result<(), End> {
-        let after = runs::youngest(self.settings).await.map_err(End::Later)?;
+        // Nothing was dispatched yet: what must be corrected is told now, and not after days of trying.
+        let unlisted = |unlisted: Unlisted| {
+            let reason = unlisted.to_string();
+            if unlisted.refused { End::failed(reason) } else { End::Later(reason) }
+        };
+        let after = runs::youngest(self.settings).await.map_err(unlisted)?;
         self.at(Step::Intent { after }).await?;
         self.dispatch(after).await
     }
@@ -111,9 +116,10 @@ impl<'a> Run<'a> {
             match runs::find(self.settings, &self.id, after).await {
                 Ok(Some(run)) => return Ok(Some(run)),
                 Ok(None) if last => return Ok(None),
-                Err(reason) if last => return Err(End::Later(reason)),
+                // It may run: whoever has corrected it finds the run.
+                Err(unlisted) if last => return Err(End::Later(unlisted.to_string())),
                 Ok(None) => {}
-                Err(reason) => say::log(&reason),
+                Err(unlisted) => say::log(&unlisted.to_string()),
             }
             pace.pause().await;
         }
@@ -140,7 +146,9 @@ impl<'a> Run<'a> {
                 }
                 Seen::Gone => {
                     if gone.get_or_insert_with(|| Patience::of(self.settings.settle)).is_over() {
-                        return End::failed(format!("run {run} was deleted at GitHub before it had ended"));
+                        return End::failed(format!(
+                            "run {run} is not at GitHub any more (404): it was deleted before it had ended, or the token may not see it now"
+                        ));
                     }
                 }
                 Seen::Shut(reason) => return End::Later(reason),

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::api::is_limited;
+use super::api::shut;
 use super::settings::Settings;
 
 /// Runs that are looked at in one request.
@@ -45,13 +45,22 @@ pub enum Seen {
     Silent(String),
 }
 
+/// Why the runs are not listed.
+#[derive(Debug, thiserror::Error)]
+#[error("the runs cannot be listed: {cause}")]
+pub struct Unlisted {
+    cause: String,
+    /// Nor will they be until something is corrected, which the cause says.
+    pub refused: bool,
+}
+
 /// The youngest run that may come of a dispatch; 0: there is none.
-pub async fn youngest(settings: &Settings) -> Result<u64, String> {
+pub async fn youngest(settings: &Settings) -> Result<u64, Unlisted> {
     Ok(page(settings, 1, 1).await?.first().map_or(0, |row| row.id))
 }
 
 /// The run that has this in its title, among those that are younger than `after`. GitHub lists the youngest first.
-pub async fn find(settings: &Settings, id: &str, after: u64) -> Result<Option<u64>, String> {
+pub async fn find(settings: &Settings, id: &str, after: u64) -> Result<Option<u64>, Unlisted> {
     for number in 1..=MOST_PAGES {
         let rows = page(settings, PAGE, number).await?;
         let younger = |row: &&Row| row.id > after;
@@ -66,16 +75,18 @@ pub async fn find(settings: &Settings, id: &str, after: u64) -> Result<Option<u6
     Ok(None)
 }
 
-async fn page(settings: &Settings, size: usize, number: usize) -> Result<Vec<Row>, String> {
+async fn page(settings: &Settings, size: usize, number: usize) -> Result<Vec<Row>, Unlisted> {
+    let silent = |cause: String| Unlisted { cause, refused: false };
     let (mut url, event) = settings.runs();
     url.query_pairs_mut()
         .append_pair("event", event)
         .append_pair("per_page", &size.to_string())
         .append_pair("page", &number.to_string());
-    let answer = settings.get(url).await.map_err(|error| error.to_string())?;
-    match answer.status {
-        200 => answer.json::<Page>().map(|page| page.workflow_runs),
-        status => Err(format!("the runs cannot be listed: GitHub answered {status}")),
+    let answer = settings.get(url).await.map_err(|error| silent(error.to_string()))?;
+    match (answer.status, shut(&answer)) {
+        (200, _) => answer.json::<Page>().map(|page| page.workflow_runs).map_err(silent),
+        (_, Some(cause)) => Err(Unlisted { cause: cause.to_owned(), refused: true }),
+        (status, None) => Err(silent(format!("GitHub answered {status}"))),
     }
 }
 
@@ -83,13 +94,11 @@ async fn page(settings: &Settings, size: usize, number: usize) -> Result<Vec<Row
 pub async fn look(settings: &Settings, run: u64) -> Seen {
     let url = settings.repository(&["actions", "runs", &run.to_string()]);
     match settings.get(url).await {
-        Ok(answer) => match answer.status {
-            200 => answer.json().map_or_else(Seen::Silent, Seen::There),
-            404 => Seen::Gone,
-            status @ (401 | 403) if !is_limited(&answer) => {
-                Seen::Shut(format!("GitHub does not show the run ({status})"))
-            }
-            status => Seen::Silent(format!("GitHub answered {status}")),
+        Ok(answer) => match (answer.status, shut(&answer)) {
+            (200, _) => answer.json().map_or_else(Seen::Silent, Seen::There),
+            (404, _) => Seen::Gone,
+            (_, Some(cause)) => Seen::Shut(format!("run {run} cannot be looked at: {cause}")),
+            (status, None) => Seen::Silent(format!("GitHub answered {status}")),
         },
         Err(error) => Seen::Silent(error.to_string()),
     }
