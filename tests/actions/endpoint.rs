@@ -79,7 +79,8 @@ async fn killed_in_the_middle_of_the_call_it_is_not_made_again_unless_that_does_
             _ => Answer::Json(200, json!({ "state": "succeeded" })),
         })
         .await;
-        let settings = format!("{}idempotent = {idempotent}\n", settings(&service));
+        // It must not give up by itself before it is killed.
+        let settings = format!("{}idempotent = {idempotent}\nrequest_timeout = \"10m\"\n", settings(&service));
         let plant = Plant::new("http", SECRETS, &settings).await;
         let daemon = plant.start();
         plant.promote(&daemon).await;

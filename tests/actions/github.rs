@@ -134,19 +134,21 @@ async fn killed_in_the_middle_of_the_dispatch_its_run_is_found_and_no_second_one
 #[tokio::test]
 async fn killed_before_the_dispatch_it_is_made_after_all() {
     let (service, hub) = hub().await;
-    // Nobody listens at first: the intent is stored, and nothing has left.
+    // GitHub takes nothing at first: the intent is stored, and no run is made.
     let plant = Plant::new("github-dispatch", SECRETS, &settings(&service, WORKFLOW)).await;
     hub.lock().unwrap().refuses = Some(502);
     let daemon = plant.start();
     plant.promote(&daemon).await;
-    until("the dispatch", async || service.asked("POST").len(), |dispatches| *dispatches == 1).await;
+    // The next attempt follows on its heels.
+    until("the dispatch", async || service.asked("POST").len(), |dispatches| *dispatches >= 1).await;
     daemon.kill();
     hub.lock().unwrap().refuses = None;
     let daemon = plant.start();
     plant.has_come_to(&daemon, "running").await;
     ends(&hub, "success");
     assert_eq!(plant.conclusion(&daemon).await[0], "complete");
-    assert_eq!((service.asked("POST").len(), hub.lock().unwrap().runs.len()), (2, 2));
+    assert!(service.asked("POST").len() >= 2);
+    assert_eq!(hub.lock().unwrap().runs.len(), 2);
 }
 
 #[tokio::test]
