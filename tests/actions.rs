@@ -7,6 +7,8 @@
 mod alone;
 #[path = "actions/answers.rs"]
 mod answers;
+#[path = "actions/cancel.rs"]
+mod cancel;
 #[path = "actions/command.rs"]
 mod command;
 #[path = "actions/endpoint.rs"]

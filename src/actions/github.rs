@@ -5,6 +5,7 @@
 //! the intent before ([`step`]), and whoever finds an intent looks first among the younger ones ([`runs`]).
 
 mod api;
+mod cancel;
 mod follow;
 mod runs;
 mod settings;

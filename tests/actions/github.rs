@@ -14,21 +14,25 @@ const RUN: &str = "https://github.example.com/acme/deploy/actions/runs/101";
 
 /// What stands at GitHub.
 #[derive(Default)]
-struct Hub {
-    runs: Vec<Value>,
+pub struct Hub {
+    pub runs: Vec<Value>,
     /// Runs are shown, and dispatches answered.
     quiet: bool,
-    mute: bool,
+    pub mute: bool,
     /// The workflow has no `run-name`.
     nameless: bool,
     refuses: Option<u16>,
     /// What the runs are listed with, instead of themselves.
-    unlisted: Option<u16>,
+    pub unlisted: Option<u16>,
+    /// So many of the next listings are never answered.
+    pub unanswered: u32,
+    /// What a cancel is answered with, instead of being done.
+    pub uncancelled: Option<u16>,
 }
 
-type Shared = Arc<Mutex<Hub>>;
+pub type Shared = Arc<Mutex<Hub>>;
 
-async fn hub() -> (Service, Shared) {
+pub async fn hub() -> (Service, Shared) {
     let hub = Shared::default();
     // Somebody else's.
     hub.lock().unwrap().runs.push(json!({ "id": 90, "display_title": "nightly", "status": "completed" }));
@@ -63,12 +67,29 @@ fn answer(hub: &mut Hub, asked: &Asked) -> Answer {
                 query.contains("event=workflow_dispatch") || query.contains("event=repository_dispatch"),
                 "{query}"
             );
+            if hub.unanswered > 0 {
+                hub.unanswered -= 1;
+                return Answer::Never;
+            }
             if let Some(status) = hub.unlisted {
                 return Answer::Json(status, json!({ "message": "no" }));
             }
             let shown = hub.runs.iter().rev().filter(|run| !hub.quiet || run["id"] == 90).cloned();
             let most = if query.contains("per_page=1&") { 1 } else { 100 };
             Answer::Json(200, json!({ "workflow_runs": shown.take(most).collect::<Vec<_>>() }))
+        }
+        ("POST", cancel) => {
+            let id = cancel.strip_prefix("/actions/runs/").and_then(|rest| rest.strip_suffix("/cancel"));
+            let id = id.and_then(|id| id.parse::<u64>().ok());
+            let found = hub.runs.iter_mut().find(|run| run["id"].as_u64() == id);
+            match (found, hub.uncancelled) {
+                (Some(_), Some(status)) => Answer::Json(status, Value::Null),
+                (Some(run), None) => {
+                    (run["status"], run["conclusion"]) = ("completed".into(), "cancelled".into());
+                    Answer::Json(202, json!({}))
+                }
+                (None, _) => Answer::Json(404, Value::Null),
+            }
         }
         ("GET", run) => {
             let id = run.strip_prefix("/actions/runs/").and_then(|id| id.parse::<u64>().ok());
@@ -85,7 +106,7 @@ fn ends(hub: &Shared, conclusion: &str) {
     (run["status"], run["conclusion"]) = ("completed".into(), conclusion.into());
 }
 
-fn settings(service: &Service, what: &str) -> String {
+pub fn settings(service: &Service, what: &str) -> String {
     format!(
         "url = \"{}/api/v3\"\nrepository = \"acme/deploy\"\n{what}\ninputs = {{ version = \"version.id\" }}\n\
          poll_first = \"20ms\"\npoll_most = \"50ms\"\nsettle = \"500ms\"\nrequest_timeout = \"10m\"\n",
@@ -93,7 +114,7 @@ fn settings(service: &Service, what: &str) -> String {
     )
 }
 
-const WORKFLOW: &str = "workflow = \"deploy.yml\"\nref = \"release\"";
+pub const WORKFLOW: &str = "workflow = \"deploy.yml\"\nref = \"release\"";
 
 #[tokio::test]
 async fn a_workflow_is_dispatched_once_and_followed_over_the_daemons_death() {
@@ -219,6 +240,6 @@ async fn what_must_be_corrected_is_told_before_anything_is_dispatched() {
 }
 
 /// What its checkpoints are about.
-fn at(service: &Service) -> String {
+pub fn at(service: &Service) -> String {
     format!("{}/api/v3/repos/acme/deploy", service.url)
 }

@@ -1,7 +1,5 @@
 //! The way of a run: intent, dispatch, search, end; from wherever an earlier attempt has come to.
 
-use serde_json::json;
-
 use super::api::Dispatched;
 use super::runs::{self, Seen, State, Unlisted};
 use super::settings::{Forward, Neutral, Settings};
@@ -15,12 +13,12 @@ use crate::say;
 
 /// One run, and how far it is.
 pub struct Run<'a> {
-    settings: &'a Settings,
+    pub(super) settings: &'a Settings,
     facts: Facts,
     /// With the run's own id.
     inputs: Vec<(String, String)>,
-    id: String,
-    step: Option<Step>,
+    pub(super) id: String,
+    pub(super) step: Option<Step>,
 }
 
 impl<'a> Run<'a> {
@@ -45,17 +43,6 @@ impl<'a> Run<'a> {
             if let Err(end) = gone_on {
                 return end;
             }
-        }
-    }
-
-    /// Stops it at GitHub, too, as far as it is known there.
-    pub async fn cancel(&self) {
-        let Some(Step::Running { run }) = self.step else { return };
-        let url = self.settings.repository(&["actions", "runs", &run.to_string(), "cancel"]);
-        match self.settings.post(url, &json!({})).await {
-            Ok(answer) if answer.status == 202 => say::log(&format!("run {run} is cancelled at GitHub")),
-            Ok(answer) => say::log(&format!("run {run} was not cancelled: GitHub answered {}", answer.status)),
-            Err(error) => say::log(&format!("run {run} was not cancelled: {error}")),
         }
     }
 
