@@ -1,5 +1,5 @@
-//! The actions `command`, `http` and `github-dispatch`: the real daemon and the real program, with a service on loopback that the
-//! test scripts.
+//! The actions `command`, `http` and `github-dispatch`: the real daemon and the real program, or that by itself where the daemon
+//! has no part in it, with a service on loopback that the test scripts.
 #![expect(clippy::disallowed_methods, reason = "tests start the program that they test")]
 #![expect(clippy::print_stderr, reason = "tests say what they saw")]
 

@@ -191,15 +191,14 @@ async fn what_went_wrong_is_told_with_the_cure() {
     let check = async |prepare: fn(&mut Hub), conclusion: &str, words: &str, url: &str| {
         let (service, hub) = hub().await;
         prepare(&mut hub.lock().unwrap());
-        let plant = Plant::new("github-dispatch", SECRETS, &settings(&service, WORKFLOW)).await;
-        let daemon = plant.start();
-        plant.promote(&daemon).await;
+        let alone = Given::new("github-dispatch", &settings(&service, WORKFLOW)).start().await;
         if !conclusion.is_empty() {
-            plant.has_come_to(&daemon, "running").await;
+            alone.has_said("run 101 is queued").await;
             ends(&hub, conclusion);
         }
-        let [status, summary, found] = plant.conclusion(&daemon).await;
-        assert_eq!((status.as_str(), found.as_str()), ("failed", url), "{summary}");
+        let ended = alone.ended().await;
+        let [status, summary, found] = ended.result();
+        assert_eq!((status, found), ("failed", url), "{summary}");
         assert!(summary.contains(words), "{summary}");
     };
     check(|_| {}, "failure", "run 101 ended failure", RUN).await;
