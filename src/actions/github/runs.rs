@@ -64,7 +64,7 @@ pub async fn find(settings: &Settings, id: &str, after: u64) -> Result<Option<u6
     for number in 1..=MOST_PAGES {
         let rows = page(settings, PAGE, number).await?;
         let younger = |row: &&Row| row.id > after;
-        let title = |row: &&Row| [&row.display_title, &row.name].into_iter().flatten().any(|title| title.contains(id));
+        let title = |row: &&Row| [&row.display_title, &row.name].into_iter().flatten().any(|title| names(title, id));
         if let Some(found) = rows.iter().filter(younger).find(title) {
             return Ok(Some(found.id));
         }
@@ -73,6 +73,13 @@ pub async fn find(settings: &Settings, id: &str, after: u64) -> Result<Option<u6
         }
     }
     Ok(None)
+}
+
+/// Whether the id stands in it, and not as the beginning of another one: it ends in the plugin's name, and another plugin of the
+/// same delivery may be called `deploy-eu` where this one is `deploy`.
+fn names(title: &str, id: &str) -> bool {
+    let goes_on = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    title.match_indices(id).any(|(at, id)| !title[at + id.len()..].starts_with(goes_on))
 }
 
 async fn page(settings: &Settings, size: usize, number: usize) -> Result<Vec<Row>, Unlisted> {
@@ -101,5 +108,26 @@ pub async fn look(settings: &Settings, run: u64) -> Seen {
             (status, None) => Seen::Silent(format!("GitHub answered {status}")),
         },
         Err(error) => Seen::Silent(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_names_one_run_only() {
+        for title in [
+            "deploy (r-1-1-deploy)",
+            "r-1-1-deploy",
+            "r-1-1-deploy: v2",
+            "é r-1-1-deploy-eu r-1-1-deploy é",
+            "r-1-1-deployé",
+        ] {
+            assert!(names(title, "r-1-1-deploy"), "{title}");
+        }
+        for title in ["deploy (r-1-1-deploy-eu)", "r-1-1-deploy2", "r-1-1-deploy_x", "r-1-1-deploys", "deploy", ""] {
+            assert!(!names(title, "r-1-1-deploy"), "{title}");
+        }
     }
 }
