@@ -13,7 +13,7 @@ use crate::end::End;
 use crate::fields::Facts;
 
 use process::Ended;
-use settings::{Forward, Meaning, Settings};
+use settings::{Forward, Meaning, RUN_ID, Settings};
 
 /// Of its output, in a summary.
 const LONGEST_SUMMARY: usize = 500;
@@ -37,7 +37,7 @@ pub async fn run(call: &Call) -> End {
         return End::Broken(reason);
     }
     let mut input: Map<String, Value> = values.into_iter().map(|(name, value)| (name, value.into())).collect();
-    input.insert("run_id".to_owned(), call.run_id().into());
+    input.insert(RUN_ID.to_owned(), call.run_id().into());
     match process::run(&settings.program, &settings.arguments, Value::Object(input).to_string()).await {
         Ok(ended) => end(&settings, &facts, ended).await,
         Err(reason) => not_done(&settings, reason).await,

@@ -28,6 +28,7 @@ async fn waits(plant: &Plant, daemon: &Daemon) {
 async fn it_is_given_the_values_and_says_by_its_code_what_came_of_it() {
     let check = async |script: &str, more: &str, expected: [&str; 3]| {
         let values = "values = { model = \"model.id\", version = \"version.id\" }";
+        let values = if more.contains("values = ") { "" } else { values };
         let run = serde_json::json!(["/bin/sh", "-c", script]);
         let ended = Given::new("command", &format!("run = {run}\n{values}\n{more}")).run().await;
         let [status, summary, url] = ended.result();
@@ -44,6 +45,8 @@ async fn it_is_given_the_values_and_says_by_its_code_what_came_of_it() {
     check("kill -9 $$", "", ["failed", "signal 9 ended the program", ""]).await;
     check("true", "forward = \"last-line\"", ["failed", "printed no address", ""]).await;
     check("exit 0", "complete = [0]\nfailed = [0]", ["failed", "settings.failed: 0 means complete already", ""]).await;
+    let clash = "values = { run_id = \"model.id\" }";
+    check("exit 0", clash, ["failed", "settings.values.run_id: the run's own id stands there", ""]).await;
 }
 
 #[tokio::test]

@@ -10,6 +10,9 @@ use crate::fields::Fields;
 use crate::settings::Fault;
 use crate::template::Template;
 
+/// The value that every program is given.
+pub const RUN_ID: &str = "run_id";
+
 /// As written. plugins/command/README.md says what each is for.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,6 +78,9 @@ impl Settings {
         // Found elsewhere by a bare name, it would be another one when somebody changes PATH.
         if !Path::new(program).is_absolute() {
             return Err(Fault::at("run", format!("{program} is no absolute path")));
+        }
+        if written.values.names().any(|name| name == RUN_ID) {
+            return Err(Fault::at(format!("values.{RUN_ID}"), "the run's own id stands there: give it another name"));
         }
         let named = [("failed", &written.failed), ("later", &written.later)];
         for (key, codes) in named {
