@@ -11,9 +11,11 @@ mod runs;
 mod settings;
 mod step;
 
+use std::path::Path;
+
 use crate::call::Call;
 use crate::end::End;
-use crate::stop::Stop;
+use crate::stop::{Reason, Stop};
 
 use follow::Run;
 use settings::Settings;
@@ -31,7 +33,8 @@ pub async fn run(call: &Call, stop: &mut Stop) -> End {
         end = run.follow() => return end,
         () = stop.asked() => {}
     }
-    if settings.cancel {
+    // After a restart of the daemon the next attempt follows the same run.
+    if settings.cancel && Reason::is_final(Path::new(".")) {
         run.cancel().await;
     }
     End::Later("it was stopped".to_owned())

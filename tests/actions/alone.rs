@@ -46,6 +46,7 @@ impl<'a> Given<'a> {
             "event": event, "artifact": null, "checkpoint": self.checkpoint, "settings": settings,
         });
         let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("event.json"), document.to_string()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_scanrelay-actions"));
         command.arg(self.plugin).current_dir(folder.path()).kill_on_drop(true).env_clear();
         command.envs(["DEPLOY_TOKEN", "GITHUB_TOKEN"].map(|name| (name, "a token of the service")));
