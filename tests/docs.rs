@@ -53,7 +53,7 @@ fn the_first_steps_lead_where_readme_says() {
         "demo",
         "tests/run",
         "dev-registry",
-        "chmod -R go-w examples/try",
+        "chmod -R go-rwx examples/try",
         "serve",
         "examples/try/story",
         "status",
@@ -63,7 +63,7 @@ fn the_first_steps_lead_where_readme_says() {
     assert_eq!(lines.len(), known.len(), "README has a command that nobody runs: {lines:?}");
     assert_eq!(the(&lines, "tests/run"), "tests/run");
 
-    let mut chmod = the(&lines, "chmod -R go-w examples/try").split(' ');
+    let mut chmod = the(&lines, "chmod -R go-rwx examples/try").split(' ');
     let mut command = Command::new(chmod.next().unwrap());
     assert_eq!(ended(command.args(chmod).current_dir(root())).0, 0);
 
