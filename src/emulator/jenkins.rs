@@ -50,6 +50,9 @@ pub fn routes(config: &mut ServiceConfig) {
 async fn serve(registry: Data<Registry>, request: HttpRequest, body: Bytes) -> HttpResponse {
     let asked = Asked::of(&request, body);
     let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
+    if let Some(answer) = before(&mut registry.state().jenkins, &asked, &path) {
+        return answer;
+    }
     if path[..] == ["generic-webhook-trigger", "invoke"] {
         return webhook::invoke(&registry, &asked);
     }
@@ -58,7 +61,7 @@ async fn serve(registry: Data<Registry>, request: HttpRequest, body: Bytes) -> H
         Err(turned_away) => return *turned_away,
     };
     if let ["job", ..] = path[..] {
-        return jobs::serve(&registry, &asked).await;
+        return jobs::serve(registry, asked).await;
     }
     let mut state = registry.state();
     let jenkins = &mut state.jenkins;
@@ -73,8 +76,8 @@ async fn serve(registry: Data<Registry>, request: HttpRequest, body: Bytes) -> H
         (&Method::GET, ["crumbIssuer", "api", "json"]) => door::crumb(jenkins, &asked, &user),
         (&Method::GET, ["queue", "api", "json"]) => json(&asked, teller.queue()),
         (&Method::GET, ["queue", "item", id, "api", "json"]) => match id.parse().ok().and_then(|id| teller.item(id)) {
-            Some(item) => json(&asked, item),
-            None => not_found(),
+            Some(item) if !jenkins.weather.hide_items => json(&asked, item),
+            _ => not_found(),
         },
         (&Method::POST, ["queue", "cancelItem"]) => match asked.parameter("id").and_then(|id| id.parse().ok()) {
             Some(id) if jenkins.cancel(id) => HttpResponse::NoContent().finish(),
@@ -83,4 +86,14 @@ async fn serve(registry: Data<Registry>, request: HttpRequest, body: Bytes) -> H
         },
         _ => not_found(),
     }
+}
+
+/// What a proxy before it answers in its place.
+fn before(jenkins: &mut Jenkins, asked: &Asked, path: &[&str]) -> Option<HttpResponse> {
+    jenkins.asked += 1;
+    if let Some(status) = jenkins.weather.proxy {
+        return Some(answer::before(status, "as /dev/jenkins/server says"));
+    }
+    let to_log_in = asked.method == Method::POST || path.first() == Some(&"crumbIssuer");
+    (jenkins.weather.login_pages && to_log_in).then(|| answer::before(200, "Log in"))
 }

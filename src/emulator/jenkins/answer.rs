@@ -32,6 +32,12 @@ pub fn page(title: &str) -> HttpResponse {
     answer(200).content_type("text/html;charset=utf-8").body(format!("<!DOCTYPE html><title>{title}</title>"))
 }
 
+/// A page by somebody else, who stands before it.
+pub fn before(status: u16, title: &str) -> HttpResponse {
+    let mut answer = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    answer.content_type("text/html;charset=utf-8").body(format!("<!DOCTYPE html><title>{title}</title>"))
+}
+
 pub fn text(text: String) -> HttpResponse {
     answer(200).content_type("text/plain;charset=utf-8").body(text)
 }

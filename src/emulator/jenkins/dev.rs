@@ -9,7 +9,7 @@ use super::state::{How, Outcome, Phase};
 use crate::emulator::answer::{Answer, Body, Refusal};
 use crate::emulator::registry::Registry;
 
-/// How things are: every job with its queue and its builds, and how many requests are held.
+/// How things are: every job with its queue and its builds, how many requests are held, and how many have come.
 pub async fn all(registry: Data<Registry>) -> Answer {
     let mut state = registry.state();
     let jenkins = &mut state.jenkins;
@@ -35,7 +35,7 @@ pub async fn all(registry: Data<Registry>) -> Answer {
             )
         })
         .collect();
-    Ok(Json(json!({ "held": jenkins.gate.held(), "jobs": jobs })))
+    Ok(Json(json!({ "held": jenkins.gate.held(), "asked": jenkins.asked, "jobs": jobs })))
 }
 
 /// A job of that full name is as that says from now on, and keeps its builds.
@@ -120,6 +120,13 @@ pub struct Server {
     coalesce: Option<bool>,
     /// 0 ends it.
     refuse: Option<u16>,
+    /// 0 ends it.
+    proxy: Option<u16>,
+    login_pages: Option<bool>,
+    hide_items: Option<bool>,
+    /// What is in the queue is no longer there, and numbers of items begin again.
+    #[serde(default)]
+    lose_queue: bool,
     /// Nothing ends it.
     inner: Option<String>,
     /// Crumbs that were given are good no longer.
@@ -140,8 +147,16 @@ pub async fn server(registry: Data<Registry>, Body(asked): Body<Server>) -> Answ
     if let Some(status) = asked.refuse {
         weather.refuse = Some(status).filter(|status| (400..600).contains(status));
     }
+    if let Some(status) = asked.proxy {
+        weather.proxy = Some(status).filter(|status| (400..600).contains(status));
+    }
+    weather.login_pages = asked.login_pages.unwrap_or(weather.login_pages);
+    weather.hide_items = asked.hide_items.unwrap_or(weather.hide_items);
     if let Some(inner) = asked.inner {
         weather.inner = Some(inner).filter(|inner| !inner.is_empty());
+    }
+    if asked.lose_queue {
+        jenkins.lose_queue();
     }
     if asked.drop_sessions {
         jenkins.sessions.clear();

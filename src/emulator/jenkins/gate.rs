@@ -49,7 +49,7 @@ pub struct Visitor {
     held: watch::Sender<usize>,
 }
 
-/// Counts while it is there, also when whoever asked goes away.
+/// Counts while it is there, whatever ends it.
 struct Held<'a>(&'a watch::Sender<usize>);
 
 impl Drop for Held<'_> {

@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::Method;
+use actix_web::web::Data;
 
 use super::answer::{self, json, not_found, page, text};
 use super::gate::Posts;
@@ -11,26 +12,32 @@ use super::tell::Teller;
 use super::trigger;
 use crate::emulator::registry::Registry;
 
-pub async fn serve(registry: &Registry, asked: &Asked) -> HttpResponse {
+pub async fn serve(registry: Data<Registry>, asked: Asked) -> HttpResponse {
     let (name, rest) = named(&asked.path);
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     match (&asked.method, &rest[..]) {
         (&Method::POST, ["build" | "buildWithParameters"]) => {
-            let mut gate = registry.state().jenkins.gate.visitor();
-            if gate.pass(Posts::Before).await == Posts::Drop {
-                return answer::error(503, "dropped, as /dev/jenkins/server says");
-            }
-            let answer =
-                trigger::trigger(&mut registry.state().jenkins, asked, &name, rest[0] == "buildWithParameters");
-            gate.pass(Posts::After).await;
-            answer
+            let with_parameters = rest[0] == "buildWithParameters";
+            // It is done also when whoever asked has gone away.
+            let done = actix_web::rt::spawn(async move { triggered(&registry, &asked, &name, with_parameters).await });
+            done.await.unwrap_or_else(|_| answer::error(500, "the request came to nothing"))
         }
         (method, rest) => {
             let mut state = registry.state();
             state.jenkins.go_on(registry.options.build_time);
-            below(&mut state.jenkins, asked, method, &name, rest)
+            below(&mut state.jenkins, &asked, method, &name, rest)
         }
     }
+}
+
+async fn triggered(registry: &Registry, asked: &Asked, name: &str, with_parameters: bool) -> HttpResponse {
+    let mut gate = registry.state().jenkins.gate.visitor();
+    if gate.pass(Posts::Before).await == Posts::Drop {
+        return answer::error(503, "dropped, as /dev/jenkins/server says");
+    }
+    let answer = trigger::trigger(&mut registry.state().jenkins, asked, name, with_parameters);
+    gate.pass(Posts::After).await;
+    answer
 }
 
 /// The full name, and what stands behind it.

@@ -24,16 +24,25 @@ pub struct Jenkins {
     /// Crumbs, each with its session.
     pub sessions: BTreeSet<(String, String)>,
     pub sessions_given: u64,
+    /// Requests that have come so far.
+    pub asked: u64,
 }
 
 /// How the server as a whole behaves.
 #[derive(Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, which a test throws by its name")]
 pub struct Weather {
     pub shutting_down: bool,
     /// Its protection against forged requests is turned off.
     pub no_crumbs: bool,
     /// Everybody is answered with that.
     pub refuse: Option<u16>,
+    /// The same by a proxy before it, which does not say that it is a Jenkins.
+    pub proxy: Option<u16>,
+    /// Who wants to change something, or a crumb for that, is shown a page to log in at.
+    pub login_pages: bool,
+    /// Items are listed, and not shown one by one.
+    pub hide_items: bool,
     /// What is asked for is in the queue already, whoever put it there.
     pub coalesce: bool,
     /// The address that it has inside, which `Location` names.
@@ -54,6 +63,10 @@ pub struct Job {
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, which a test throws by its name")]
 pub struct How {
     pub parameters: Vec<String>,
+    /// What some of them offer.
+    pub choices: BTreeMap<String, Vec<String>>,
+    /// It cannot be triggered, by a fault of its own.
+    pub broken: bool,
     pub disabled: bool,
     /// Nobody is shown that it is there.
     pub hidden: bool,
@@ -67,8 +80,10 @@ pub struct How {
     pub result: Outcome,
     /// What they archive, by path.
     pub artifacts: BTreeMap<String, String>,
-    /// Of its webhook trigger: the token, the key of signatures, whether the filter keeps everything out, and whether it says nothing.
+    /// Of its webhook trigger: the token, the variables if not all are taken, the key of signatures, whether the filter keeps
+    /// everything out, and whether it says nothing.
     pub token: Option<String>,
+    pub mapped: Option<Vec<String>>,
     pub hmac_key: Option<String>,
     pub filtered: bool,
     pub silent: bool,
@@ -142,7 +157,16 @@ impl Default for Jenkins {
             weather: Weather::default(),
             sessions: BTreeSet::new(),
             sessions_given: 0,
+            asked: 0,
         }
+    }
+}
+
+impl Jenkins {
+    /// Loses its queue, as after a crash: numbers of items begin again.
+    pub fn lose_queue(&mut self) {
+        self.items.clear();
+        self.next_item = FIRST_ITEM;
     }
 }
 

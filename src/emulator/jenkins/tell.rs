@@ -93,7 +93,8 @@ impl Teller<'_> {
     pub fn job(&self, name: &str, job: &Job) -> Value {
         let builds: Vec<Value> = job.builds.values().rev().map(|build| self.build(name, build)).collect();
         let ended = |build: &&Value| build["inProgress"] == false;
-        let definitions: Vec<Value> = job.how.parameters.iter().map(|name| definition(name)).collect();
+        let definitions: Vec<Value> =
+            job.how.parameters.iter().map(|name| definition(name, job.how.choices.get(name))).collect();
         let parameters =
             json!({ "_class": "hudson.model.ParametersDefinitionProperty", "parameterDefinitions": definitions });
         let property = if definitions.is_empty() { json!([]) } else { json!([parameters]) };
@@ -166,8 +167,15 @@ impl Teller<'_> {
     }
 }
 
-fn definition(name: &str) -> Value {
-    let default = json!({ "_class": "hudson.model.StringParameterValue", "name": name, "value": "" });
+fn definition(name: &str, choices: Option<&Vec<String>>) -> Value {
+    let first = choices.and_then(|choices| choices.first()).map_or("", String::as_str);
+    let default = json!({ "_class": "hudson.model.StringParameterValue", "name": name, "value": first });
+    if let Some(choices) = choices {
+        return json!({
+            "_class": "hudson.model.ChoiceParameterDefinition", "defaultParameterValue": default, "description": "",
+            "name": name, "type": "ChoiceParameterDefinition", "choices": choices,
+        });
+    }
     json!({
         "_class": "hudson.model.StringParameterDefinition", "defaultParameterValue": default, "description": "", "name": name,
         "type": "StringParameterDefinition",

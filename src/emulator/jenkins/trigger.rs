@@ -23,6 +23,10 @@ pub fn trigger(jenkins: &mut Jenkins, asked: &Asked, name: &str, with_parameters
     let Some(parameters) = declared(&job.how, &asked.parameters()) else {
         return error(500, "a simple parameter has more than one value");
     };
+    let offered = |(name, value): &(String, String)| job.how.choices.get(name).is_none_or(|all| all.contains(value));
+    if job.how.broken || !parameters.iter().all(offered) {
+        return error(500, "Oops! A problem occurred while processing the request");
+    }
     if jenkins.weather.shutting_down {
         return located(302, ".");
     }
@@ -35,7 +39,7 @@ pub fn trigger(jenkins: &mut Jenkins, asked: &Asked, name: &str, with_parameters
     located(if new { 201 } else { 303 }, &format!("{base}queue/item/{id}/"))
 }
 
-/// What reaches the build: what the job declares, empty where nothing was given. `None`: something was given twice.
+/// What reaches the build: what the job declares, its default where nothing was given. `None`: something was given twice.
 pub fn declared(how: &How, given: &[(String, String)]) -> Option<Parameters> {
     let mut parameters = Parameters::new();
     for name in &how.parameters {
@@ -44,7 +48,8 @@ pub fn declared(how: &How, given: &[(String, String)]) -> Option<Parameters> {
         if values.next().is_some() {
             return None;
         }
-        parameters.push((name.clone(), value.unwrap_or_default()));
+        let default = || how.choices.get(name).and_then(|choices| choices.first()).cloned().unwrap_or_default();
+        parameters.push((name.clone(), value.unwrap_or_else(default)));
     }
     Some(parameters)
 }

@@ -64,9 +64,12 @@ fn is_signed(how: &How, asked: &Asked) -> bool {
 
 fn trigger(jenkins: &mut Jenkins, name: &str, asked: &Asked) -> Value {
     let body: Map<String, Value> = serde_json::from_slice(&asked.body).unwrap_or_default();
+    let how = &jenkins.jobs[name].how;
+    // What no variable takes comes to nothing, and a parameter that none fills has its default.
+    let is_mapped = |name: &String| how.mapped.as_ref().is_none_or(|mapped| mapped.contains(name));
+    let body: Map<String, Value> = body.into_iter().filter(|(name, _)| is_mapped(name)).collect();
     let given: Vec<(String, String)> =
         body.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect();
-    let how = &jenkins.jobs[name].how;
     let parameters = declared(how, &given).unwrap_or_default();
     let stays_out = how.filtered || how.disabled;
     let id = if stays_out { 0 } else { jenkins.queue(name, parameters).0 };
