@@ -20,19 +20,24 @@ impl Console {
         let mut url = server.job(&[&build.to_string(), "logText", "progressiveText"]);
         url.query_pairs_mut().append_pair("start", &self.at.to_string());
         let answer = server.get_some(url, PIECE).await.ok().filter(|answer| answer.status == 200)?;
-        let read = answer.body.len() as u64;
-        let end = answer.header("X-Text-Size").and_then(|size| size.parse().ok());
-        // A console that is shorter than we have read is another one: its beginning is next.
-        let end: u64 = end.unwrap_or(self.at + read);
+        let size = answer.header("X-Text-Size").and_then(|size| size.parse().ok());
+        let skipped = self.go_on(answer.body.len() as u64, size);
         let text = String::from_utf8_lossy(&answer.body);
         for line in text.lines() {
             say::log(&format!("console: {line}"));
         }
         if !answer.whole {
-            say::log(&format!("console: … {} bytes are in Jenkins only", end.saturating_sub(self.at + read)));
+            say::log(&format!("console: … {skipped} bytes are in Jenkins only"));
         }
-        self.at = end;
         last_line(&text)
+    }
+
+    /// Goes on by what was read, to where Jenkins says that its text ends: how many bytes lie between.
+    fn go_on(&mut self, read: u64, size: Option<u64>) -> u64 {
+        let behind = self.at.saturating_add(read);
+        // A console that is shorter than we have read is another one: its beginning is next.
+        self.at = size.unwrap_or(behind);
+        self.at.saturating_sub(behind)
     }
 }
 
@@ -44,6 +49,16 @@ fn last_line(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_size_is_said_the_console_goes_on() {
+        let mut console = Console::default();
+        assert_eq!((console.go_on(5, None), console.at), (0, 5));
+        assert_eq!((console.go_on(5, Some(30)), console.at), (20, 30));
+        assert_eq!((console.go_on(5, Some(u64::MAX)), console.at), (u64::MAX - 35, u64::MAX));
+        assert_eq!((console.go_on(5, None), console.at), (0, u64::MAX));
+        assert_eq!((console.go_on(5, Some(3)), console.at), (0, 3));
+    }
 
     #[test]
     fn the_last_line_is_the_last_that_says_something() {
