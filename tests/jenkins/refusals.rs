@@ -22,6 +22,8 @@ async fn a_job_that_cannot_take_it_says_why() {
     check(&plant, "fraud", &["does not declare SCANRELAY_RUN_ID"]).await;
     plant.job(json!({ "parameters": [] })).await;
     check(&plant, "fraud", &["takes no parameters (400)"]).await;
+    plant.job(json!({ "choices": { "MODEL": ["churn", "spam"] } })).await;
+    check(&plant, "fraud", &["MODEL of models/deploy model does not offer that value", "add it to the choices"]).await;
     plant.job(json!({ "disabled": true })).await;
     check(&plant, "fraud", &["is disabled (409): enable it"]).await;
     plant.job(json!({ "forbidden": true })).await;

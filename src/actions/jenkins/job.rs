@@ -1,6 +1,7 @@
-//! The job before it is triggered: whether it is there, may be built, and declares every parameter.
+//! The job before it is triggered: whether it is there, may be built, and takes every parameter.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::server::{Server, with_tree};
 use super::words;
@@ -24,12 +25,26 @@ struct Property {
 #[derive(Deserialize)]
 struct Definition {
     name: String,
+    #[serde(rename = "type", default)]
+    kind: String,
+    /// What a choice offers. Other kinds have other things by that name.
+    #[serde(default)]
+    choices: Value,
+}
+
+impl Definition {
+    /// Whether Jenkins would refuse the value, and without saying why.
+    fn refuses(&self, value: &str) -> bool {
+        let choices = self.choices.as_array().filter(|_| self.kind == "ChoiceParameterDefinition");
+        choices.is_some_and(|choices| !choices.iter().any(|choice| choice == value))
+    }
 }
 
 /// The number that the job's next build will have, if all these parameters would reach it. Jenkins drops silently what is not
 /// declared, and without the run's id nobody could find the build again.
 pub async fn ready(server: &Server<'_>, name: &str, parameters: &[(String, String)]) -> Result<u64, End> {
-    let url = with_tree(server.job(&["api", "json"]), "buildable,nextBuildNumber,property[parameterDefinitions[name]]");
+    let tree = "buildable,nextBuildNumber,property[parameterDefinitions[name,type,choices]]";
+    let url = with_tree(server.job(&["api", "json"]), tree);
     let answer = server.get(url).await.map_err(|error| End::Later(error.to_string()))?;
     if words::passes(answer.status) {
         return Err(End::Later(format!("Jenkins answered {}", answer.status)));
@@ -48,8 +63,8 @@ fn checked(job: &Job, name: &str, parameters: &[(String, String)]) -> Result<u64
     if !buildable {
         return Err(format!("{name} is disabled (409): enable it in Jenkins, then replay the delivery"));
     }
-    let declared: Vec<&str> =
-        job.property.iter().flat_map(|each| &each.definitions).map(|each| each.name.as_str()).collect();
+    let definitions = || job.property.iter().flat_map(|each| &each.definitions);
+    let declared: Vec<&str> = definitions().map(|each| each.name.as_str()).collect();
     if declared.is_empty() {
         return Err(format!(
             "{name} takes no parameters (400): declare them in the job, as plugins/jenkins/README.md shows"
@@ -61,6 +76,14 @@ fn checked(job: &Job, name: &str, parameters: &[(String, String)]) -> Result<u64
         let dropped = dropped.join(", ");
         return Err(format!(
             "{name} does not declare {dropped}, and Jenkins drops what is not declared: add `string(name: '…')` for each to its parameters"
+        ));
+    }
+    // What the payload says is not repeated in a fault.
+    let refuses =
+        |(name, value): &&(String, String)| definitions().any(|each| each.name == *name && each.refuses(value));
+    if let Some((parameter, _)) = parameters.iter().find(refuses) {
+        return Err(format!(
+            "{parameter} of {name} does not offer that value, and Jenkins would answer 500: add it to the choices in the job, or correct settings.parameters.{parameter}"
         ));
     }
     Ok(next)
@@ -90,6 +113,16 @@ mod tests {
         check(declared(&["RUN", "MODEL", "OTHER"]), Ok(8));
         check(declared(&["MODEL"]), Err("deploy does not declare RUN, and"));
         check(declared(&["OTHER"]), Err("does not declare MODEL, RUN, and"));
+        let choice = |kind: &str, choices: serde_json::Value| {
+            let mut job = declared(&["RUN", "MODEL"]);
+            let definition = &mut job["property"][1]["parameterDefinitions"][1];
+            (definition["type"], definition["choices"]) = (kind.into(), choices);
+            job
+        };
+        check(choice("ChoiceParameterDefinition", json!(["x", "y"])), Ok(8));
+        check(choice("ChoiceParameterDefinition", json!(["y"])), Err("MODEL of deploy does not offer that value, and"));
+        check(choice("ChoiceParameterDefinition", json!(null)), Ok(8));
+        check(choice("CascadeChoiceParameter", json!(["y"])), Ok(8));
         check(declared(&[]), Err("takes no parameters (400)"));
         check(json!({ "buildable": false, "nextBuildNumber": 8 }), Err("is disabled (409)"));
         check(json!({ "jobs": [] }), Err("a folder or the like"));
