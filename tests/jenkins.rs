@@ -2,6 +2,8 @@
 #![expect(clippy::disallowed_methods, reason = "tests start the program that they test")]
 #![expect(clippy::print_stderr, reason = "tests say what they saw")]
 
+#[path = "jenkins/alone.rs"]
+mod alone;
 #[path = "jenkins/cancel.rs"]
 mod cancel;
 #[path = "jenkins/client.rs"]
@@ -28,3 +30,5 @@ mod refusals;
 mod weather;
 #[path = "jenkins/webhook.rs"]
 mod webhook;
+#[path = "jenkins/whose.rs"]
+mod whose;

@@ -1,7 +1,7 @@
 //! Promotes by a job in Jenkins: triggers it once, follows it through the queue to its end, and tells where the model is now.
 //!
 //! Once means: what is about to be triggered is stored before ([`step`]), and whoever finds a stored intent without an item of
-//! the queue looks first whether Jenkins has it ([`search`]), by the run's id, which is a parameter of the build.
+//! the queue looks first whether Jenkins has it ([`search`]), by the run's id, which is a parameter of the build ([`sought`]).
 
 mod build;
 mod cancel;
@@ -9,14 +9,19 @@ mod console;
 mod follow;
 mod forward;
 mod job;
+mod place;
 mod queue;
 mod search;
 mod server;
 mod settings;
+mod sought;
 mod step;
 mod trigger;
+mod watch;
 mod webhook;
 mod words;
+
+use std::pin::pin;
 
 use crate::call::Call;
 use crate::end::End;
@@ -35,12 +40,13 @@ pub async fn run(call: &Call, stop: &mut Stop) -> End {
         Ok(server) => server,
         Err(fault) => return End::failed(fault.to_string()),
     };
-    let mut run = match Run::new(call, &settings, &server) {
+    let run = match Run::new(call, &settings, &server) {
         Ok(run) => run,
         Err(end) => return end,
     };
+    let mut finish = pin!(run.finish());
     tokio::select! {
-        end = run.finish() => return end,
+        end = &mut finish => return end,
         () = stop.asked() => {}
     }
     if settings.cancel {

@@ -12,6 +12,8 @@ pub const JOB: &str = "models/deploy model";
 pub const API_TOKEN: &str = "11aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const PASSWORD: &str = "correct horse";
 
+const PACE: &str = "poll_first = \"20ms\"\npoll_most = \"100ms\"\nsettle = \"300ms\"\n";
+
 pub struct Plant {
     pub registry: Registry,
     pub site: Site,
@@ -70,11 +72,35 @@ impl Plant {
         format!("plugin_path = [\"{}\"]\n{general}\n", plugins.display())
     }
 
+    /// The settings and the secrets as the plugin is given them.
+    pub fn given(&self) -> (Value, Vec<(String, String)>) {
+        // What the test says of the pace counts.
+        let own = |line: &&str| !self.settings.contains(line.split('=').next().unwrap());
+        let pace: Vec<&str> = PACE.lines().filter(own).collect();
+        let settings = toml::from_str(&format!("{}\n{}", pace.join("\n"), self.settings)).unwrap();
+        let secrets: Value = toml::from_str(&format!("secrets = {}", self.secrets)).unwrap();
+        let read = |file: &Value| std::fs::read_to_string(self.site.path(file["file"].as_str().unwrap())).unwrap();
+        let secrets = secrets["secrets"].as_object().unwrap();
+        (settings, secrets.iter().map(|(name, file)| (name.clone(), read(file))).collect())
+    }
+
+    /// Somebody else builds a job with that.
+    pub async fn built(&self, job: &str, parameters: &[(&str, &str)]) {
+        let path: String = job.split('/').map(|name| format!("/job/{}", name.replace(' ', "%20"))).collect();
+        let url = format!("{}/jenkins{path}/buildWithParameters", self.registry.url);
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        let asked = client().post(url).basic_auth("ada", Some(API_TOKEN)).body(form);
+        let answer = asked.header("Content-Type", "application/x-www-form-urlencoded").send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+        // What need not wait starts when somebody looks.
+        self.jenkins().await;
+    }
+
     fn configuration(&self) -> String {
         let route = "[[routes]]\non = \"promotion\"\nactions = [\"jenkins\"]\n";
         format!(
             "{}[plugins.jenkins]\nsecrets = {}\n[plugins.jenkins.settings]\n\
-             poll_first = \"20ms\"\npoll_most = \"100ms\"\nsettle = \"300ms\"\n{}\n{route}",
+             {PACE}{}\n{route}",
             self.general(),
             self.secrets,
             self.settings
@@ -153,7 +179,7 @@ impl Plant {
         until(step, || Self::run_row(daemon), |row| row["checkpoint"]["step"] == step).await;
     }
 
-    async fn dev(&self, method: &str, path: &str, body: &Value) -> Value {
+    pub async fn dev(&self, method: &str, path: &str, body: &Value) -> Value {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
         let request = client().request(method, format!("{}/dev/jenkins{path}", self.registry.url));
         let (status, answer) =

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::alone::{Alone, RUN, kept};
 use crate::plant::{JOB, Plant};
 
 const TOKEN: &str = "the job's token";
@@ -53,11 +54,16 @@ async fn a_signature_is_checked() {
     assert_eq!(plant.summary("fraud").0, "complete");
 }
 
+/// With a job that is followed.
+async fn followed(how: Value) -> Plant {
+    let both = "{ JENKINS_WEBHOOK_TOKEN = { file = \"hook\" }, JENKINS_TOKEN = { file = \"token\" } }";
+    let plant = hooked(how).await.secrets(both);
+    plant.with(&format!("job = \"{JOB}\"")).with("user = \"bot\"")
+}
+
 #[tokio::test]
 async fn a_job_that_is_named_is_followed_and_found_again() {
-    let both = "{ JENKINS_WEBHOOK_TOKEN = { file = \"hook\" }, JENKINS_TOKEN = { file = \"token\" } }";
-    let plant = hooked(json!({ "hold_build": true })).await.secrets(both);
-    let plant = plant.with(&format!("job = \"{JOB}\"")).with("user = \"bot\"");
+    let plant = followed(json!({ "hold_build": true })).await;
     let daemon = plant.start();
     let version = plant.promoted(&daemon).await;
     Plant::step(&daemon, "building").await;
@@ -74,4 +80,34 @@ async fn a_job_that_is_named_is_followed_and_found_again() {
     plant.registry.promote(&version).await;
     assert_eq!(plant.told(&version).await["status"], "complete");
     assert_eq!(plant.triggered().await, 2);
+}
+
+/// A parameter that no variable fills has its default, and nobody could find the build by it.
+#[tokio::test]
+async fn a_run_s_id_that_no_variable_takes_is_told_and_nothing_is_called_twice() {
+    let cure = "add [key: 'SCANRELAY_RUN_ID', value: '$.SCANRELAY_RUN_ID'] to the genericVariables";
+    let plant = followed(json!({ "mapped": ["MODEL", "VERSION"] })).await;
+    let alone = Alone::start(&plant, &Value::Null);
+    let triggered = alone.comes_to("triggered").await;
+    alone.ends("failed", cure).await;
+    // Also when the daemon has not heard of it.
+    Alone::start(&plant, &triggered).ends("failed", cure).await;
+    // And when the first attempt has not heard the answer.
+    let intent = kept(&plant, json!({ "step": "intent", "next": 1 }));
+    Alone::start(&plant, &intent).ends("failed", cure).await;
+    assert_eq!(plant.triggered().await, 1);
+    plant.job(json!({ "token": TOKEN, "mapped": ["MODEL", "VERSION"], "hold_queue": true })).await;
+    plant.built(JOB, &[("MODEL", "fraud")]).await;
+    let intent = kept(&plant, json!({ "step": "intent", "next": 2 }));
+    Alone::start(&plant, &intent).ends("failed", cure).await;
+    assert_eq!(plant.triggered().await, 2);
+
+    // What has an id of its own is none of the run's.
+    let plant = followed(json!({ "hold_build": true })).await;
+    plant.built(JOB, &[("SCANRELAY_RUN_ID", "r-0")]).await;
+    let alone = Alone::start(&plant, &kept(&plant, json!({ "step": "intent", "next": 1 })));
+    alone.comes_to("building").await;
+    assert_eq!(plant.builds(2).await[1]["parameters"]["SCANRELAY_RUN_ID"], RUN);
+    plant.steer(json!({ "finish": "SUCCESS" })).await;
+    alone.ends("complete", "build #2 ended SUCCESS").await;
 }

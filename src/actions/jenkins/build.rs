@@ -3,6 +3,8 @@
 use serde::Deserialize;
 
 use super::server::{Server, with_tree};
+use super::sought::{Action, Sought};
+use super::words;
 use crate::http::Answer;
 
 /// How a build is.
@@ -12,6 +14,18 @@ pub enum Seen {
     Ended(Outcome),
     /// It was deleted.
     Gone,
+    /// Jenkins did not say.
+    Silent(String),
+    /// Jenkins does not let us look any more.
+    Shut(String),
+}
+
+/// Whose a build is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Whose {
+    Ours,
+    /// It has not the run's id, or is not there.
+    Another,
     /// Jenkins did not say.
     Silent(String),
     /// Jenkins does not let us look any more.
@@ -49,6 +63,29 @@ struct Build {
     result: Option<Outcome>,
 }
 
+#[derive(Deserialize)]
+struct Given {
+    #[serde(default)]
+    actions: Vec<Option<Action>>,
+}
+
+/// Whether the build was given the run's id.
+pub async fn whose(server: &Server<'_>, number: u64, sought: &Sought<'_>) -> Whose {
+    let url = server.job(&[&number.to_string(), "api", "json"]);
+    let answer = match server.get(with_tree(url, "actions[parameters[name,value]]")).await {
+        Ok(answer) => answer,
+        Err(error) => return Whose::Silent(error.to_string()),
+    };
+    match (answer.status, answer.json::<Given>()) {
+        (200, Ok(build)) if sought.is_in(&build.actions) => Whose::Ours,
+        (200, Ok(_)) => Whose::Another,
+        (200, Err(cause)) => Whose::Silent(cause),
+        (404, _) if words::is_jenkins(&answer) => Whose::Another,
+        (401 | 403, _) => Whose::Shut(shut(&answer)),
+        _ => Whose::Silent(words::silent(&answer)),
+    }
+}
+
 pub async fn look(server: &Server<'_>, number: u64) -> Seen {
     let url = server.job(&[&number.to_string(), "api", "json"]);
     match server.get(with_tree(url, "building,inProgress,result")).await {
@@ -65,18 +102,20 @@ fn read(answer: &Answer) -> Seen {
         }
         (200, Ok(_)) => Seen::Runs,
         (200, Err(cause)) => Seen::Silent(cause),
-        (404, _) => Seen::Gone,
-        (401 | 403, _) => {
-            Seen::Shut(format!("Jenkins answered {} while the build runs: check JENKINS_TOKEN", answer.status))
-        }
-        (status, _) => Seen::Silent(format!("Jenkins answered {status}")),
+        (404, _) if words::is_jenkins(answer) => Seen::Gone,
+        (401 | 403, _) => Seen::Shut(shut(answer)),
+        _ => Seen::Silent(words::silent(answer)),
     }
+}
+
+fn shut(answer: &Answer) -> String {
+    format!("Jenkins answered {} while the build runs: check JENKINS_TOKEN", answer.status)
 }
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use reqwest::header::HeaderMap;
+    use reqwest::header::{HeaderMap, HeaderValue};
 
     use super::*;
 
@@ -84,7 +123,8 @@ mod tests {
     fn a_build_has_ended_when_nothing_of_it_runs() {
         let check = |status: u16, body: &'static str, expected: Seen| {
             let body = Bytes::from_static(body.as_bytes());
-            assert_eq!(read(&Answer { status, headers: HeaderMap::new(), body, whole: true }), expected);
+            let headers = HeaderMap::from_iter([("X-Jenkins".parse().unwrap(), HeaderValue::from_static("2.541.1"))]);
+            assert_eq!(read(&Answer { status, headers, body, whole: true }), expected);
         };
         check(200, r#"{"building":true,"inProgress":true,"result":null}"#, Seen::Runs);
         check(200, r#"{"building":true,"inProgress":true,"result":"FAILURE"}"#, Seen::Runs);
@@ -100,5 +140,11 @@ mod tests {
         );
         check(404, "", Seen::Gone);
         check(502, "", Seen::Silent("Jenkins answered 502".into()));
+    }
+
+    #[test]
+    fn a_proxy_does_not_say_that_a_build_is_gone() {
+        let answer = Answer { status: 404, headers: HeaderMap::new(), body: Bytes::new(), whole: true };
+        assert!(matches!(read(&answer), Seen::Silent(reason) if reason.starts_with("404, and not from Jenkins")));
     }
 }

@@ -1,52 +1,109 @@
 //! Stops in Jenkins what the run has started, when the run is stopped and the settings say so. There is little time for it.
 
+use url::Url;
+
 use super::follow::Run;
 use super::queue::{self, Seen};
 use super::search::{self, Found};
 use super::step::Step;
+use super::{place, words};
+use crate::http::Answer;
 use crate::say;
 
 impl Run<'_> {
     /// Cancels the item of the queue, or stops the build.
-    pub async fn cancel(&mut self) {
-        let said = match self.step {
+    pub async fn cancel(&self) {
+        let stopped = match self.step.get() {
             None | Some(Step::Triggered) => return,
             Some(Step::Intent { .. }) if self.settings.job.is_empty() => return,
-            Some(Step::Intent { next }) => match search::look(self.server, self.sought(), next).await {
-                Ok(Found::Queued(queue)) => self.cancel_item(queue).await,
-                Ok(Found::Building(build)) => self.stop(build).await,
-                Ok(Found::Nothing | Found::Unclear) => return,
-                Err(cause) => cause,
+            Some(Step::Intent { next }) => self.cancel_found(next).await,
+            Some(Step::Queued { queue, next }) => match queue::look(self.server, queue, &self.sought(next)).await {
+                Seen::Waits(_) => self.cancel_item(queue).await,
+                Seen::Left(build) => self.stop(build).await,
+                Seen::Cancelled => Ok(cancelled(queue)),
+                Seen::Gone => self.cancel_found(next).await,
+                Seen::Silent(cause) | Seen::Shut(cause) => Err(cause),
             },
-            Some(Step::Queued { queue, .. }) => self.cancel_item(queue).await,
             Some(Step::Building { build }) => self.stop(build).await,
         };
-        say::log(&said);
+        say::log(&stopped.unwrap_or_else(|cause| cause));
     }
 
-    async fn cancel_item(&self, id: u64) -> String {
+    async fn cancel_found(&self, next: u64) -> Result<String, String> {
+        match search::look(self.server, &self.name, &self.sought(next)).await?.found() {
+            Found::Queued(queue) => self.cancel_item(queue).await,
+            Found::Building(build) => self.stop(build).await,
+            Found::Nothing { .. } | Found::Unclear | Found::Nameless => Err("nothing of it is to be seen".to_owned()),
+        }
+    }
+
+    pub(super) async fn cancel_item(&self, id: u64) -> Result<String, String> {
         let mut url = self.server.own(&["queue", "cancelItem"]);
         url.query_pairs_mut().append_pair("id", &id.to_string());
-        let answered = match self.server.post(url, &[]).await {
-            Ok(answer) if answer.status == 204 => return format!("item {id} of Jenkins' queue was cancelled"),
-            Ok(answer) => format!("Jenkins answered {}", answer.status),
-            Err(error) => error.to_string(),
-        };
-        // It may have left the queue meanwhile.
-        match queue::look(self.server, id).await {
-            Seen::Left(build) => self.stop(build).await,
-            Seen::Cancelled => format!("item {id} of Jenkins' queue was cancelled"),
-            _ => format!("item {id} of Jenkins' queue was not cancelled: {answered}"),
+        match self.server.post(url, &[]).await {
+            Ok(answer) if answer.status == 204 => Ok(cancelled(id)),
+            // It may have left the queue meanwhile.
+            Ok(answer) => Err(format!("item {id} of Jenkins' queue was not cancelled: {}", words::silent(&answer))),
+            Err(error) => Err(format!("item {id} of Jenkins' queue was not cancelled: {error}")),
         }
     }
 
-    async fn stop(&self, build: u64) -> String {
-        let url = self.server.job(&[&build.to_string(), "stop"]);
-        match self.server.post(url, &[]).await {
-            // It sends to the build's page.
-            Ok(answer) if matches!(answer.status, 200 | 204 | 302) => format!("build #{build} was told to stop"),
-            Ok(answer) => format!("build #{build} was not stopped: Jenkins answered {}", answer.status),
-            Err(error) => format!("build #{build} was not stopped: {error}"),
+    pub(super) async fn stop(&self, build: u64) -> Result<String, String> {
+        let stop = self.server.job(&[&build.to_string(), "stop"]);
+        match self.server.post(stop.clone(), &[]).await {
+            Ok(answer) if is_told(&self.server.place(), &stop, &answer) => {
+                Ok(format!("build #{build} was told to stop"))
+            }
+            Ok(answer) if matches!(answer.status, 200 | 302) => Err(format!(
+                "build #{build} was not stopped: the answer ({}) is likely a login page, and a login of the plugin's own, by an API token, does not pass it",
+                answer.status
+            )),
+            Ok(answer) => Err(format!("build #{build} was not stopped: {}", words::silent(&answer))),
+            Err(error) => Err(format!("build #{build} was not stopped: {error}")),
         }
+    }
+}
+
+/// Whether that is Jenkins' answer to a stop: it sends to a page of the build or the job. Whoever wants a login sends elsewhere.
+fn is_told(job: &[String], stop: &Url, answer: &Answer) -> bool {
+    let location = || stop.join(answer.header("Location")?).ok();
+    match answer.status {
+        204 => true,
+        302 => location().is_some_and(|to| place::of_job(&to) == job || place::of_build(&to) == job),
+        _ => false,
+    }
+}
+
+fn cancelled(id: u64) -> String {
+    format!("item {id} of Jenkins' queue was cancelled")
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use reqwest::header::{HeaderMap, HeaderValue, LOCATION};
+
+    use super::*;
+
+    #[test]
+    fn only_jenkins_is_told_to_stop() {
+        let check = |status: u16, location: Option<&'static str>, told: bool| {
+            let mut headers = HeaderMap::new();
+            if let Some(location) = location {
+                headers.insert(LOCATION, HeaderValue::from_static(location));
+            }
+            let answer = Answer { status, headers, body: Bytes::new(), whole: true };
+            let stop = Url::parse("https://ci.example.com/jenkins/job/a/job/b%20c/7/stop").unwrap();
+            assert_eq!(is_told(&["a".to_owned(), "b c".to_owned()], &stop, &answer), told, "{status} {location:?}");
+        };
+        check(204, None, true);
+        check(302, Some("."), true);
+        check(302, Some(".."), true);
+        check(302, Some("http://10.0.0.1:8080/jenkins/job/a/job/b%20c/7/"), true);
+        check(302, Some("https://sso.example.com/login?from=/jenkins/job/a/job/b%20c/7/"), false);
+        check(302, Some("/jenkins/securityRealm/commenceLogin"), false);
+        check(302, None, false);
+        check(200, None, false);
+        check(403, None, false);
     }
 }

@@ -1,30 +1,38 @@
 //! The way of a run: intent, trigger, queue, build, end; from wherever an earlier attempt has come to.
 
-use super::console::Console;
-use super::search::{Found, Sought};
+use std::cell::Cell;
+
+use tokio::sync::watch;
+
+use super::search::Found;
 use super::server::Server;
 use super::settings::Settings;
+use super::sought::Sought;
 use super::step::Step;
 use super::trigger::Triggered;
-use super::{build, forward, job, queue, search, trigger, webhook};
+use super::webhook::{self, Followed};
+use super::{forward, job, trigger};
 use crate::call::Call;
 use crate::end::End;
 use crate::fields::Facts;
 use crate::kept::Kept;
-use crate::pace::{Pace, Patience};
+use crate::pace::Pace;
 use crate::say;
 
 /// One run, and how far it is.
 pub struct Run<'a> {
     pub(super) server: &'a Server<'a>,
     pub(super) settings: &'a Settings,
-    facts: Facts,
+    pub(super) facts: Facts,
     /// The job as the operator calls it.
-    name: String,
+    pub(super) name: String,
     /// With the run's own id.
     parameters: Vec<(String, String)>,
     id: String,
-    pub(super) step: Option<Step>,
+    /// Looked at by whoever stops it, while it still goes on.
+    pub(super) step: Cell<Option<Step>>,
+    /// Whether a request is under way that starts something.
+    pub(super) flight: watch::Sender<bool>,
 }
 
 impl<'a> Run<'a> {
@@ -33,25 +41,37 @@ impl<'a> Run<'a> {
         let mut parameters =
             settings.parameters.values("parameters", &facts).map_err(|fault| End::failed(fault.to_string()))?;
         parameters.push((settings.run_parameter.clone(), call.run_id().to_owned()));
-        let step = Kept::step(call, server.job(&[""]).as_str(), "triggered")?;
+        let step = Cell::new(Kept::step(call, server.job(&[""]).as_str(), "triggered")?);
         let (name, id) = (settings.job.join("/"), call.run_id().to_owned());
-        Ok(Self { server, settings, facts, name, parameters, id, step })
+        Ok(Self { server, settings, facts, name, parameters, id, step, flight: watch::Sender::new(false) })
     }
 
-    /// What the build is found by.
-    pub(super) fn sought(&self) -> Sought<'_> {
-        Sought::Run { parameter: &self.settings.run_parameter, id: &self.id }
+    /// What the build is found by, that has this number or a higher one.
+    pub(super) fn sought(&self, next: u64) -> Sought<'_> {
+        Sought {
+            job: self.server.place(),
+            parameter: &self.settings.run_parameter,
+            id: &self.id,
+            next,
+            nameless: self.settings.hook.is_some(),
+        }
     }
 
     /// What came of the run. Where it must be left, an attempt that follows finds what was stored.
-    pub async fn finish(&mut self) -> End {
+    pub async fn finish(&self) -> End {
         loop {
-            let gone_on = match self.step {
+            let gone_on = match self.step.get() {
                 None => self.intend().await,
                 Some(Step::Intent { next }) => self.find(next).await,
                 Some(Step::Queued { queue, next }) => self.wait(queue, next).await,
                 Some(Step::Building { build }) => self.watch(build).await,
-                Some(Step::Triggered) => Err(forward::unfollowed(self.settings, &self.facts)),
+                Some(Step::Triggered) if self.settings.job.is_empty() => {
+                    Err(forward::unfollowed(self.settings, &self.facts))
+                }
+                Some(Step::Triggered) => {
+                    let what = format!("an earlier attempt triggered {}", self.name);
+                    Err(End::failed(webhook::unmapped(&what, &self.settings.run_parameter)))
+                }
             };
             if let Err(end) = gone_on {
                 return end;
@@ -60,16 +80,17 @@ impl<'a> Run<'a> {
     }
 
     /// Stores how far it is before anything rests on it.
-    async fn at(&mut self, step: Step) -> Result<(), End> {
+    pub(super) async fn at(&self, step: Step) -> Result<(), End> {
         Kept::keep(self.server.job(&[""]), &step).await?;
-        self.step = Some(step);
+        self.step.set(Some(step));
         Ok(())
     }
 
-    async fn intend(&mut self) -> Result<(), End> {
+    async fn intend(&self) -> Result<(), End> {
         let next = self.ready().await?;
         self.at(Step::Intent { next }).await?;
-        self.trigger(next).await
+        let triggered = self.ask(next).await;
+        self.believe(triggered, next).await
     }
 
     /// The number that its next build will have, if it can be triggered now.
@@ -82,22 +103,43 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn trigger(&mut self, next: u64) -> Result<(), End> {
+    /// Triggers it. Whoever is to stop meanwhile waits for the answer: Jenkins does what it was asked to all the same.
+    async fn ask(&self, next: u64) -> Triggered {
+        self.flight.send_replace(true);
         let triggered = match &self.settings.hook {
             None => trigger::trigger(self.server, &self.name, &self.parameters).await,
             Some(hook) => {
-                let job = Some(self.name.as_str()).filter(|_| !self.settings.job.is_empty());
-                webhook::trigger(self.settings, hook, job, &self.parameters).await
+                let followed = Followed { job: &self.name, parameter: &self.settings.run_parameter, id: &self.id };
+                let followed = Some(followed).filter(|_| !self.settings.job.is_empty());
+                webhook::trigger(self.settings, hook, followed, &self.parameters).await
             }
         };
+        match triggered {
+            // Known to whoever stops it before it is stored.
+            Triggered::Queued(queue) => self.step.set(Some(Step::Queued { queue, next })),
+            Triggered::Done(_) | Triggered::Lost(_) => self.step.set(Some(Step::Triggered)),
+            _ => {}
+        }
+        self.flight.send_replace(false);
+        triggered
+    }
+
+    async fn believe(&self, triggered: Triggered, next: u64) -> Result<(), End> {
         match triggered {
             Triggered::Queued(queue) => self.at(Step::Queued { queue, next }).await,
             Triggered::Done(said) => {
                 say::log(&said);
                 self.at(Step::Triggered).await
             }
-            Triggered::Unknown(reason) if self.settings.job.is_empty() => Err(untold(&reason)),
-            Triggered::Unknown(reason) => {
+            Triggered::Lost(reason) => {
+                // What cannot be found would be triggered again.
+                self.at(Step::Triggered).await?;
+                Err(End::failed(reason))
+            }
+            Triggered::Unknown(reason) | Triggered::Faulty(reason) if self.settings.job.is_empty() => {
+                Err(untold(&reason))
+            }
+            Triggered::Unknown(reason) | Triggered::Faulty(reason) => {
                 Err(End::Later(format!("{reason}: whether it was triggered is looked at then")))
             }
             Triggered::Later(reason) => Err(End::Later(reason)),
@@ -106,100 +148,49 @@ impl<'a> Run<'a> {
     }
 
     /// An earlier attempt wanted to trigger it. Only when Jenkins has had time to show it, and does not, is it triggered.
-    async fn find(&mut self, next: u64) -> Result<(), End> {
+    async fn find(&self, next: u64) -> Result<(), End> {
         if self.settings.job.is_empty() {
             return Err(untold("an earlier attempt was stopped in the middle of it"));
         }
-        match self.search(self.sought(), next).await? {
+        match self.search(next).await? {
             Found::Queued(queue) => self.at(Step::Queued { queue, next }).await,
             Found::Building(build) => self.at(Step::Building { build }).await,
-            Found::Nothing => {
+            Found::Nothing { next } => {
+                self.ready().await?;
                 // Builds that others have started since are none of its own.
-                let next = self.ready().await?.max(next);
-                self.trigger(next).await
+                self.trigger_again(next).await
             }
             Found::Unclear => Err(End::failed(format!(
                 "whether {} was triggered cannot be told, since builds from #{next} on were deleted: look in Jenkins, then replay the delivery",
                 self.name
             ))),
-        }
-    }
-
-    /// Searches until it is found, or was looked for long enough.
-    async fn search(&self, sought: Sought<'_>, next: u64) -> Result<Found, End> {
-        let (patience, mut pace) = (Patience::of(self.settings.settle), self.pace());
-        tell("looking in Jenkins for what an earlier attempt started")?;
-        loop {
-            let last = patience.is_over();
-            match search::look(self.server, sought, next).await {
-                Ok(found @ (Found::Queued(_) | Found::Building(_))) => return Ok(found),
-                Ok(found) if last => return Ok(found),
-                Err(cause) if last => return Err(End::Later(cause)),
-                Ok(_) | Err(_) => pace.pause().await,
+            Found::Nameless => {
+                let what =
+                    format!("{} has a build or an item from #{next} on that may be the run's, but came", self.name);
+                Err(End::failed(webhook::unmapped(&what, &self.settings.run_parameter)))
             }
         }
     }
 
-    async fn wait(&mut self, id: u64, next: u64) -> Result<(), End> {
-        let (mut pace, mut told) = (self.pace(), None);
-        loop {
-            let message = match queue::look(self.server, id).await {
-                queue::Seen::Left(build) => return self.at(Step::Building { build }).await,
-                queue::Seen::Cancelled => {
-                    return Err(End::failed(format!("its item {id} of Jenkins' queue was cancelled there")));
-                }
-                queue::Seen::Shut(reason) => return Err(End::Later(reason)),
-                queue::Seen::Gone => {
-                    return match self.search(Sought::Item(id), next).await? {
-                        Found::Building(build) => self.at(Step::Building { build }).await,
-                        Found::Queued(_) => Ok(()),
-                        Found::Nothing | Found::Unclear => Err(End::failed(format!(
-                            "its item {id} of Jenkins' queue is gone, and no build was made of it: look in Jenkins, then replay the delivery"
-                        ))),
-                    };
-                }
-                queue::Seen::Waits(why) => format!("in Jenkins' queue: {}", why.as_deref().unwrap_or("waiting")),
-                queue::Seen::Silent(reason) => format!("in Jenkins' queue; {reason}"),
-            };
-            if told.as_ref() != Some(&message) {
-                tell(message.clone())?;
-                told = Some(message);
+    async fn trigger_again(&self, next: u64) -> Result<(), End> {
+        match self.ask(next).await {
+            Triggered::Queued(queue) => {
+                let first = self.first_of_two(queue, next).await;
+                self.at(first).await
             }
-            pace.pause().await;
+            Triggered::Faulty(reason) => match self.search(next).await? {
+                Found::Queued(queue) => self.at(Step::Queued { queue, next }).await,
+                Found::Building(build) => self.at(Step::Building { build }).await,
+                _ => Err(End::failed(format!(
+                    "{reason} to the trigger of {} again, and nothing came of it: see Jenkins' log for the cause, then replay the delivery",
+                    self.name
+                ))),
+            },
+            other => self.believe(other, next).await,
         }
     }
 
-    async fn watch(&mut self, number: u64) -> Result<(), End> {
-        let (mut pace, mut console, mut gone) = (self.pace(), Console::default(), None::<Patience>);
-        tell(format!("build #{number} runs"))?;
-        loop {
-            let seen = build::look(self.server, number).await;
-            if seen != build::Seen::Gone {
-                gone = None;
-            }
-            let line = console.read_on(self.server, number).await;
-            match seen {
-                build::Seen::Ended(outcome) => {
-                    return Err(forward::end(self.server, self.settings, &self.facts, number, outcome).await);
-                }
-                build::Seen::Shut(reason) => return Err(End::Later(reason)),
-                build::Seen::Gone => {
-                    if gone.get_or_insert_with(|| Patience::of(self.settings.settle)).is_over() {
-                        return Err(End::failed(format!("build #{number} was deleted in Jenkins before it had ended")));
-                    }
-                }
-                build::Seen::Silent(reason) => say::log(&reason),
-                build::Seen::Runs => {}
-            }
-            if let Some(line) = line {
-                pace.quicken();
-                tell(format!("build #{number}: {line}"))?;
-            }
-            pace.pause().await;
-        }
-    }
-
-    fn pace(&self) -> Pace {
+    pub(super) fn pace(&self) -> Pace {
         Pace::new(self.settings.poll_first, self.settings.poll_most)
     }
 }
@@ -212,6 +203,6 @@ fn untold(reason: &str) -> End {
 }
 
 /// Whoever says nothing to anybody any more goes on with nothing.
-fn tell(message: impl Into<String>) -> Result<(), End> {
+pub(super) fn tell(message: impl Into<String>) -> Result<(), End> {
     say::progress(message).map_err(End::Broken)
 }

@@ -3,6 +3,7 @@
 use super::build::Outcome;
 use super::server::Server;
 use super::settings::{Forward, Settings, Unstable, segments};
+use super::words;
 use crate::end::End;
 use crate::fields::Facts;
 
@@ -65,11 +66,11 @@ async fn forward(
                 .ok_or_else(|| End::failed(format!("its artifact {path} does not hold one address and nothing else")))
         }
         200 => Err(End::failed(format!("its artifact {path} is longer than an address"))),
-        404 => Err(End::failed(format!(
+        404 if words::is_jenkins(&answer) => Err(End::failed(format!(
             "it has no artifact {path}: archive it (archiveArtifacts), or correct settings.forward"
         ))),
-        status if super::words::passes(status) => {
-            Err(End::Later(format!("Jenkins answered {status} for the artifact {path}")))
+        status if status == 404 || words::passes(status) => {
+            Err(End::Later(format!("{} for the artifact {path}", words::silent(&answer))))
         }
         status => Err(End::failed(format!("Jenkins answered {status} for its artifact {path}"))),
     }

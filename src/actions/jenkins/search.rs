@@ -1,9 +1,10 @@
-//! Finds what a run has started, in the queue and among the builds, by the run's id or by the item of the queue.
+//! Finds what a run has started, in the queue and among the builds, by the run's id.
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::server::{Server, with_tree};
+use super::sought::{Action, Sought, Task};
+use super::words;
 use crate::http::Answer;
 
 /// Builds that are looked at in one request.
@@ -11,24 +12,31 @@ const PAGE: usize = 100;
 /// A job that has been built more often since is not searched any further.
 const MOST_PAGES: usize = 20;
 
-/// What was looked for.
-#[derive(Clone, Copy)]
-pub enum Sought<'a> {
-    /// Whatever has this value of this parameter.
-    Run { parameter: &'a str, id: &'a str },
-    /// Whatever was this item of the queue.
-    Item(u64),
-}
-
-/// What one search saw.
+/// What one search found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found {
     Queued(u64),
     Building(u64),
-    /// Nothing of it, and everything was looked at.
-    Nothing,
+    /// Nothing of it, and everything was looked at. What comes of it later has this number or a higher one.
+    Nothing {
+        next: u64,
+    },
     /// Nothing of it, but builds since then are no longer there to be looked at.
     Unclear,
+    /// Something that has no run's id, and may be it.
+    Nameless,
+}
+
+/// Everything that is there.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The run's own, by number.
+    pub builds: Vec<u64>,
+    /// The run's own that wait, by number.
+    pub items: Vec<u64>,
+    nameless: bool,
+    /// The number that the job's next build will have, if all builds since were looked at.
+    next: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -40,6 +48,7 @@ struct Queue {
 #[derive(Deserialize)]
 struct Item {
     id: u64,
+    task: Option<Task>,
     #[serde(default)]
     actions: Vec<Option<Action>>,
 }
@@ -61,63 +70,76 @@ struct Build {
     actions: Vec<Option<Action>>,
 }
 
-#[derive(Deserialize)]
-struct Action {
-    #[serde(default)]
-    parameters: Vec<Parameter>,
-}
-
-#[derive(Deserialize)]
-struct Parameter {
-    name: String,
-    #[serde(default)]
-    value: Value,
-}
-
-impl Sought<'_> {
-    fn is(&self, id: Option<u64>, actions: &[Option<Action>]) -> bool {
-        match *self {
-            Self::Item(sought) => id == Some(sought),
-            Self::Run { parameter, id } => actions
-                .iter()
-                .flatten()
-                .flat_map(|action| &action.parameters)
-                .any(|each| each.name == parameter && each.value == *id),
+impl Seen {
+    /// The first of what is the run's own. Whoever rebuilds a build in Jenkins gives it the same parameters.
+    pub fn found(&self) -> Found {
+        match (self.builds.first(), self.items.first(), self.next) {
+            (Some(build), ..) => Found::Building(*build),
+            (None, Some(item), _) => Found::Queued(*item),
+            (None, None, _) if self.nameless => Found::Nameless,
+            (None, None, Some(next)) => Found::Nothing { next },
+            (None, None, None) => Found::Unclear,
         }
     }
 }
 
-/// Looks once, at the queue first: what leaves it meanwhile is among the builds then. `next` is the lowest number that the build
-/// can have.
-pub async fn look(server: &Server<'_>, sought: Sought<'_>, next: u64) -> Result<Found, String> {
-    let url = with_tree(server.own(&["queue", "api", "json"]), "items[id,actions[parameters[name,value]]]");
-    let queue: Queue = good(&server.get(url).await.map_err(|error| error.to_string())?)?;
-    if let Some(item) = queue.items.iter().find(|item| sought.is(Some(item.id), &item.actions)) {
-        return Ok(Found::Queued(item.id));
-    }
-    let (mut seen, mut upcoming) = (0, None);
+/// Looks once, at the queue first: what leaves it meanwhile is among the builds then. `name` is the job's, for what is told.
+pub async fn look(server: &Server<'_>, name: &str, sought: &Sought<'_>) -> Result<Seen, String> {
+    let ask = async |url| server.get(url).await.map_err(|error| error.to_string());
+    let tree = "items[id,task[url],actions[parameters[name,value]]]";
+    let queue: Queue = good(name, &ask(with_tree(server.own(&["queue", "api", "json"]), tree)).await?)?;
+    let waiting: Vec<&Item> = queue.items.iter().filter(|item| sought.is_task(item.task.as_ref())).collect();
+    let mut seen = Seen { nameless: waiting.iter().any(|item| sought.may_be(&item.actions)), ..Seen::default() };
+    let (mut looked_at, mut next, mut left) = (0, None, Vec::new());
     for page in 0..MOST_PAGES {
         let (from, to) = (page * PAGE, (page + 1) * PAGE);
         let tree = format!("nextBuildNumber,allBuilds[number,queueId,actions[parameters[name,value]]]{{{from},{to}}}");
-        let builds: Builds = good(
-            &server.get(with_tree(server.job(&["api", "json"]), &tree)).await.map_err(|error| error.to_string())?,
-        )?;
-        let upcoming = *upcoming.get_or_insert(builds.next_build_number.unwrap_or(u64::MAX));
-        let recent: Vec<&Build> = builds.all_builds.iter().filter(|build| build.number >= next).collect();
-        if let Some(build) = recent.iter().find(|build| sought.is(build.queue_id, &build.actions)) {
-            return Ok(Found::Building(build.number));
+        let builds: Builds = good(name, &ask(with_tree(server.job(&["api", "json"]), &tree)).await?)?;
+        // As it was when the youngest of them were looked at.
+        let next = *next.get_or_insert(builds.next_build_number.unwrap_or(u64::MAX));
+        let recent: Vec<&Build> = builds.all_builds.iter().filter(|build| build.number >= sought.next).collect();
+        for build in &recent {
+            seen.nameless |= sought.may_be(&build.actions);
+            if sought.is_in(&build.actions) {
+                seen.builds.push(build.number);
+                left.extend(build.queue_id);
+            }
         }
-        seen += recent.len() as u64;
+        looked_at += recent.len() as u64;
         if recent.len() < PAGE {
-            return Ok(if seen >= upcoming.saturating_sub(next) { Found::Nothing } else { Found::Unclear });
+            let all = looked_at >= next.saturating_sub(sought.next);
+            seen.next = all.then_some(next.max(sought.next));
+            break;
         }
     }
-    Ok(Found::Unclear)
+    let own = waiting.into_iter().filter(|item| sought.is_in(&item.actions) && !left.contains(&item.id));
+    seen.items = own.map(|item| item.id).collect();
+    seen.items.sort_unstable();
+    seen.builds.sort_unstable();
+    Ok(seen)
 }
 
-fn good<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, String> {
+fn good<T: serde::de::DeserializeOwned>(name: &str, answer: &Answer) -> Result<T, String> {
     match answer.status {
         200 => answer.json(),
-        status => Err(format!("Jenkins answered {status}")),
+        _ => Err(words::refused_later(name, answer)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_build_counts_and_then_the_first_item() {
+        let check = |builds: &[u64], items: &[u64], nameless: bool, next: Option<u64>, expected: Found| {
+            let seen = Seen { builds: builds.to_vec(), items: items.to_vec(), nameless, next };
+            assert_eq!(seen.found(), expected);
+        };
+        check(&[7, 9], &[25], true, Some(10), Found::Building(7));
+        check(&[], &[25, 26], true, Some(10), Found::Queued(25));
+        check(&[], &[], true, Some(10), Found::Nameless);
+        check(&[], &[], false, Some(10), Found::Nothing { next: 10 });
+        check(&[], &[], false, None, Found::Unclear);
     }
 }

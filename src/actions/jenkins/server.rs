@@ -5,7 +5,9 @@ use serde::Deserialize;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
+use super::place;
 use super::settings::{Login, Settings};
+use super::words;
 use crate::call::Call;
 use crate::http::{Answer, Request, Unreachable, basic};
 use crate::settings::Fault;
@@ -17,6 +19,18 @@ pub const TOKEN: &str = "JENKINS_TOKEN";
 pub struct Server<'a> {
     settings: &'a Settings,
     login: Option<HeaderValue>,
+}
+
+/// A form without an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Unposted {
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    /// What was asked for a crumb is no Jenkins.
+    #[error(
+        "the crumb's answer is no JSON, likely a login page: make JENKINS_TOKEN an API token and leave login out, or let requests with a login of their own pass what asks for one"
+    )]
+    NoCrumb,
 }
 
 #[derive(Deserialize)]
@@ -46,6 +60,11 @@ impl<'a> Server<'a> {
         self.settings.client.below(&path)
     }
 
+    /// The folders and the job, as addresses have them.
+    pub fn place(&self) -> Vec<String> {
+        place::of_job(&self.job(&[""]))
+    }
+
     /// The address of something that belongs to no job.
     pub fn own(&self, path: &[&str]) -> Url {
         self.settings.client.below(path)
@@ -61,7 +80,7 @@ impl<'a> Server<'a> {
     }
 
     /// Posts a form. With a password, a crumb is asked first; where that is refused, its answer is this one's.
-    pub async fn post(&self, url: Url, form: &[(&str, &str)]) -> Result<Answer, Unreachable> {
+    pub async fn post(&self, url: Url, form: &[(&str, &str)]) -> Result<Answer, Unposted> {
         let mut request =
             Request::post(url).with(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         request.body = Serializer::new(String::new()).extend_pairs(form).finish().into_bytes();
@@ -70,12 +89,13 @@ impl<'a> Server<'a> {
             let answer = asked.map_err(Unreachable::before)?;
             match (answer.status, answer.json::<Crumb>()) {
                 (200, Ok(crumb)) => request.headers.extend(crumb_headers(&crumb, &answer.headers)),
+                (200, Err(_)) => return Err(Unposted::NoCrumb),
                 // Jenkins has its protection turned off.
-                (404, _) => {}
+                (404, _) if words::is_jenkins(&answer) => {}
                 _ => return Ok(answer),
             }
         }
-        self.send(request).await
+        Ok(self.send(request).await?)
     }
 
     async fn send(&self, request: Request) -> Result<Answer, Unreachable> {

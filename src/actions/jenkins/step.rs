@@ -12,6 +12,6 @@ pub enum Step {
     Queued { queue: u64, next: u64 },
     /// It is this build.
     Building { build: u64 },
-    /// It was triggered, and is not followed.
+    /// It was triggered, and is not followed: nobody asked for that, or nobody can.
     Triggered,
 }

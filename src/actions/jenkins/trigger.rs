@@ -1,6 +1,6 @@
 //! The one request that starts something, and what its answer means.
 
-use super::server::Server;
+use super::server::{Server, Unposted};
 use super::words;
 use crate::http::Answer;
 
@@ -11,8 +11,12 @@ pub enum Triggered {
     Queued(u64),
     /// It was, and nobody follows it: what was triggered.
     Done(String),
+    /// It was, and can be found by nobody: why, and what to do.
+    Lost(String),
     /// It may have been triggered: only a search tells.
     Unknown(String),
+    /// The same, by a fault of Jenkins' own, which would be there again.
+    Faulty(String),
     /// It was not, and may be later.
     Later(String),
     /// It was not, and will not be.
@@ -26,8 +30,9 @@ pub async fn trigger(server: &Server<'_>, name: &str, parameters: &[(String, Str
     url.query_pairs_mut().append_pair("delay", "0sec");
     match server.post(url, &form).await {
         Ok(answer) => read(name, &answer),
-        Err(error) if error.unsent => Triggered::Later(error.to_string()),
-        Err(error) => Triggered::Unknown(error.to_string()),
+        Err(error @ Unposted::NoCrumb) => Triggered::Refused(error.to_string()),
+        Err(Unposted::Unreachable(error)) if error.unsent => Triggered::Later(error.to_string()),
+        Err(Unposted::Unreachable(error)) => Triggered::Unknown(error.to_string()),
     }
 }
 
@@ -42,8 +47,11 @@ fn read(name: &str, answer: &Answer) -> Triggered {
         302 if location.is_some_and(|location| location == "." || location.ends_with("/.")) => {
             Triggered::Later("Jenkins takes no builds now (302): it is about to shut down".to_owned())
         }
-        // A proxy may say so of a request that went through.
-        status if words::passes(status) => Triggered::Unknown(format!("Jenkins answered {status}")),
+        500 if words::is_jenkins(answer) => Triggered::Faulty("Jenkins answered 500".to_owned()),
+        // A proxy may say so of a request that went through. The job was there just now.
+        status if words::passes(status) || status == 404 && !words::is_jenkins(answer) => {
+            Triggered::Unknown(words::silent(answer))
+        }
         _ => Triggered::Refused(words::refused(name, answer)),
     }
 }
@@ -73,6 +81,17 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_does_not_say_that_there_is_no_job() {
+        let check = |status: u16, expected: &str| {
+            let answer = Answer { status, headers: HeaderMap::new(), body: Bytes::new(), whole: true };
+            let said = format!("{:?}", read("deploy", &answer));
+            assert!(said.starts_with(expected), "{said}");
+        };
+        check(404, "Unknown(\"404, and not from Jenkins");
+        check(500, "Unknown(\"Jenkins answered 500");
+    }
+
+    #[test]
     fn every_answer_means_one_thing() {
         check(201, Some("http://10.0.0.1:8080/queue/item/25/"), "", "Queued(25)");
         check(303, Some("queue/item/24"), "", "Queued(24)");
@@ -87,6 +106,7 @@ mod tests {
         check(404, None, "", "Refused(\"Jenkins has no deploy");
         check(409, None, "", "Refused(\"deploy is disabled (409)");
         check(502, None, "", "Unknown");
+        check(500, None, "", "Faulty(\"Jenkins answered 500");
         check(418, None, "", "Refused(\"Jenkins answered 418");
     }
 }

@@ -57,10 +57,26 @@ struct Job {
     id: u64,
     #[serde(default)]
     url: String,
+    /// What its variables became.
+    #[serde(rename = "resolvedVariables", default)]
+    variables: Value,
 }
 
-/// Calls it with those values as one JSON object. `job` is the one that is followed, if one is.
-pub async fn trigger(settings: &Settings, hook: &Hook, job: Option<&str>, values: &[(String, String)]) -> Triggered {
+/// The job that is followed, and by what its build is found.
+#[derive(Clone, Copy)]
+pub struct Followed<'a> {
+    pub job: &'a str,
+    pub parameter: &'a str,
+    pub id: &'a str,
+}
+
+/// Calls it with those values as one JSON object.
+pub async fn trigger(
+    settings: &Settings,
+    hook: &Hook,
+    followed: Option<Followed<'_>>,
+    values: &[(String, String)],
+) -> Triggered {
     let body: Map<String, Value> = values.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
     let body = Value::Object(body).to_string().into_bytes();
     let mut request = Request::post(settings.client.below(&["generic-webhook-trigger", "invoke"]))
@@ -71,7 +87,7 @@ pub async fn trigger(settings: &Settings, hook: &Hook, job: Option<&str>, values
     }
     request.body = body;
     match settings.client.send(request).await {
-        Ok(answer) => read(job, &answer),
+        Ok(answer) => read(followed, &answer),
         Err(error) if error.unsent => Triggered::Later(error.to_string()),
         Err(error) => Triggered::Unknown(error.to_string()),
     }
@@ -84,7 +100,8 @@ fn signature(key: &Secret, body: &[u8]) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("sha256={mac}")).ok()
 }
 
-fn read(job: Option<&str>, answer: &Answer) -> Triggered {
+fn read(followed: Option<Followed<'_>>, answer: &Answer) -> Triggered {
+    let job = followed.map(|followed| followed.job);
     match answer.status {
         200 => {}
         404 if answer.header("X-Jenkins").is_none() => {
@@ -120,11 +137,21 @@ fn read(job: Option<&str>, answer: &Answer) -> Triggered {
             names(filtered)
         ));
     }
+    let Some(followed) = followed else { return Triggered::Done(format!("triggered {}", names(jobs.keys()))) };
+    if first.1.variables.get(followed.parameter).and_then(Value::as_str) != Some(followed.id) {
+        return Triggered::Lost(unmapped(&format!("the webhook triggered {}", followed.job), followed.parameter));
+    }
     match queue_id(&first.1.url).or(Some(first.1.id).filter(|id| *id > 0)) {
-        _ if job.is_none() => Triggered::Done(format!("triggered {}", names(jobs.keys()))),
         Some(id) => Triggered::Queued(id),
         None => Triggered::Unknown("the webhook named no item of Jenkins' queue".to_owned()),
     }
+}
+
+/// Of what was triggered without the run's id: a parameter that no variable fills has its default.
+pub fn unmapped(what: &str, parameter: &str) -> String {
+    format!(
+        "{what} without {parameter}, by which its build would be found: add [key: '{parameter}', value: '$.{parameter}'] to the genericVariables of the job, look there for its build, then replay the delivery"
+    )
 }
 
 fn names<'a>(names: impl Iterator<Item = &'a String>) -> String {
@@ -142,15 +169,20 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("X-Jenkins", HeaderValue::from_static("2.541.1"));
         let answer = Answer { status, headers, body: Bytes::from_static(body.as_bytes()), whole: true };
-        let said = format!("{:?}", read(job, &answer));
+        let followed = job.map(|job| Followed { job, parameter: "RUN", id: "r-1" });
+        let said = format!("{:?}", read(followed, &answer));
         assert!(said.starts_with(expected), "{status} {body}: {said}");
     }
 
     #[test]
     fn well_received_is_not_triggered() {
-        const BOTH: &str = r#"{"jobs":{"a":{"id":12,"url":"queue/item/12/","triggered":true},"b":{"id":0,"url":"","triggered":false}}}"#;
-        const ONE: &str =
-            r#"{"jobs":{"a":{"id":12,"url":"queue/item/12/","triggered":true}},"message":"Triggered jobs."}"#;
+        const BOTH: &str = r#"{"jobs":{"a":{"id":12,"url":"queue/item/12/","triggered":true,"resolvedVariables":{"RUN":"r-1"}},"b":{"id":0,"url":"","triggered":false}}}"#;
+        const ONE: &str = r#"{"jobs":{"a":{"id":12,"url":"queue/item/12/","triggered":true,"resolvedVariables":{"RUN":"r-1"}}},"message":"Triggered jobs."}"#;
+        for variables in ["{}", "null", "[]", r#"{"RUN":""}"#, r#"{"RUN":null}"#, r#"{"RUN":"r-2"}"#] {
+            let other = ONE.replace(r#"{"RUN":"r-1"}"#, variables);
+            check(200, other.clone().leak(), Some("a"), "Lost(\"the webhook triggered a without RUN, by which");
+            check(200, other.leak(), None, "Done(\"triggered a\")");
+        }
         check(200, ONE, None, "Done(\"triggered a\")");
         check(200, ONE, Some("a"), "Queued(12)");
         check(200, ONE, Some("c"), "Refused(\"the webhook's token is of a, and");

@@ -1,0 +1,72 @@
+//! Which job an address names. Jenkins writes addresses as it sees itself from inside, so only the end of a path counts.
+
+use url::Url;
+
+/// The folders and the job, outermost first: each `job/NAME` at the end of the path. Empty: it names no job.
+pub fn of_job(url: &Url) -> Vec<String> {
+    names(&segments(url))
+}
+
+/// The same of an address of one of the job's builds.
+pub fn of_build(url: &Url) -> Vec<String> {
+    let mut segments = segments(url);
+    let is_number = |segment: String| segment.bytes().all(|byte| byte.is_ascii_digit());
+    if segments.pop().is_some_and(is_number) { names(&segments) } else { Vec::new() }
+}
+
+fn segments(url: &Url) -> Vec<String> {
+    url.path_segments().into_iter().flatten().filter(|segment| !segment.is_empty()).map(decoded).collect()
+}
+
+fn names(mut segments: &[String]) -> Vec<String> {
+    let mut names = Vec::new();
+    while let [before @ .., word, name] = segments {
+        if word != "job" {
+            break;
+        }
+        names.push(name.clone());
+        segments = before;
+    }
+    names.reverse();
+    names
+}
+
+/// Percent-encoding undone: Jenkins leaves some characters as they are that we encode.
+fn decoded(segment: &str) -> String {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let [first, after @ ..] = rest {
+        let pair = after.get(..2).filter(|pair| *first == b'%' && pair.iter().all(u8::is_ascii_hexdigit));
+        let byte = pair.and_then(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_path_names_the_job() {
+        let check = |path: &str, job: &[&str], build: &[&str]| {
+            let url = Url::parse(&format!("http://10.0.0.1:8080{path}")).unwrap();
+            assert_eq!((of_job(&url), of_build(&url)), (owned(job), owned(build)), "{path}");
+        };
+        check("/job/a/", &["a"], &[]);
+        check("/jenkins/job/a/job/b%20c/", &["a", "b c"], &[]);
+        check("/jenkins/job/a/job/b/7/", &[], &["a", "b"]);
+        check("/job/job/job/7/", &["job", "7"], &[]);
+        check("/job/job/job/7/12/", &[], &["job", "7"]);
+        check("/job/proj/job/feature%252Fx/", &["proj", "feature%2Fx"], &[]);
+        check("/job/a+b(1)%", &["a+b(1)%"], &[]);
+        check("/job/a/job/", &["job"], &[]);
+        check("/", &[], &[]);
+        check("/securityRealm/commenceLogin", &[], &[]);
+    }
+
+    fn owned(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+}
