@@ -26,6 +26,8 @@ mod network;
 mod plant;
 #[path = "jenkins/refusals.rs"]
 mod refusals;
+#[path = "jenkins/stops.rs"]
+mod stops;
 #[path = "jenkins/weather.rs"]
 mod weather;
 #[path = "jenkins/webhook.rs"]

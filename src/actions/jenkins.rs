@@ -21,11 +21,12 @@ mod watch;
 mod webhook;
 mod words;
 
+use std::path::Path;
 use std::pin::pin;
 
 use crate::call::Call;
 use crate::end::End;
-use crate::stop::Stop;
+use crate::stop::{Reason, Stop};
 
 use follow::Run;
 use server::Server;
@@ -49,8 +50,6 @@ pub async fn run(call: &Call, stop: &mut Stop) -> End {
         end = &mut finish => return end,
         () = stop.asked() => {}
     }
-    if settings.cancel {
-        run.cancel().await;
-    }
-    End::Later("it was stopped".to_owned())
+    let for_good = settings.cancel && Reason::is_final(Path::new("."));
+    run.stopped(finish, for_good).await
 }

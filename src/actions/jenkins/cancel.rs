@@ -1,5 +1,9 @@
-//! Stops in Jenkins what the run has started, when the run is stopped and the settings say so. There is little time for it.
+//! What a run does that is stopped. There is little time for it, and nothing is left running silently.
 
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::follow::Run;
@@ -7,26 +11,90 @@ use super::queue::{self, Seen};
 use super::search::{self, Found};
 use super::step::Step;
 use super::{place, words};
+use crate::end::End;
 use crate::http::Answer;
 use crate::say;
 
+/// Below the five seconds that `limits.kill_grace` is, unless the operator says otherwise: the plugin is not told.
+const SOON: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(250);
+
 impl Run<'_> {
-    /// Cancels the item of the queue, or stops the build.
-    pub async fn cancel(&self) {
-        let stopped = match self.step.get() {
-            None | Some(Step::Triggered) => return,
-            Some(Step::Intent { .. }) if self.settings.job.is_empty() => return,
-            Some(Step::Intent { next }) => self.cancel_found(next).await,
-            Some(Step::Queued { queue, next }) => match queue::look(self.server, queue, &self.sought(next)).await {
-                Seen::Waits(_) => self.cancel_item(queue).await,
-                Seen::Left(build) => self.stop(build).await,
-                Seen::Cancelled => Ok(cancelled(queue)),
-                Seen::Gone => self.cancel_found(next).await,
-                Seen::Silent(cause) | Seen::Shut(cause) => Err(cause),
-            },
-            Some(Step::Building { build }) => self.stop(build).await,
-        };
-        say::log(&stopped.unwrap_or_else(|cause| cause));
+    /// The end of a run that is stopped while `finish` goes on. With `for_good` nobody follows what it has started, which is
+    /// stopped in Jenkins too; otherwise the next attempt does.
+    pub async fn stopped(&self, mut finish: Pin<&mut impl Future<Output = End>>, for_good: bool) -> End {
+        let later = End::Later("it was stopped".to_owned());
+        if !for_good {
+            // What an answer says that is about to come need not be searched for.
+            return tokio::select! {
+                () = self.landed() => later,
+                end = finish => end,
+                () = sleep(SOON) => later,
+            };
+        }
+        let mut cancel = std::pin::pin!(self.cancel());
+        let (mut late, mut over) = (std::pin::pin!(sleep(SOON)), false);
+        let mut told = false;
+        loop {
+            let in_flight = *self.flight.borrow() && !over;
+            tokio::select! {
+                said = &mut cancel => {
+                    if let Some(said) = said {
+                        say::log(&said);
+                    }
+                    return later;
+                }
+                end = &mut finish, if in_flight => match end {
+                    // It was refused, or has ended: nothing runs.
+                    End::Failed { .. } | End::Complete { .. } => return end,
+                    End::Later(_) | End::Broken(_) => over = true,
+                },
+                () = self.landed(), if in_flight => {}
+                // Whoever kills us now kills us after we have said it.
+                () = &mut late, if !told => {
+                    told = true;
+                    say::log("Jenkins has not answered yet: what was triggered may still run there");
+                }
+            }
+        }
+    }
+
+    /// Returns when no request is under way that starts something.
+    async fn landed(&self) {
+        let _ = self.flight.subscribe().wait_for(|in_flight| !in_flight).await;
+    }
+
+    /// Stops whatever is found to be the run's, and says what came of it; `None`: nothing was ever triggered.
+    async fn cancel(&self) -> Option<String> {
+        let ends = Instant::now() + SOON;
+        loop {
+            // A request that is under way may be carried out after any look.
+            let last = !*self.flight.borrow() && Instant::now() >= ends;
+            let stopped = match self.step.get()? {
+                Step::Triggered => {
+                    return Some("it was triggered, and is not followed: it may still run there".to_owned());
+                }
+                Step::Intent { .. } if self.settings.job.is_empty() => {
+                    Err("whether the webhook triggered a build cannot be told".to_owned())
+                }
+                Step::Intent { next } => self.cancel_found(next).await,
+                Step::Queued { queue, next } => match queue::look(self.server, queue, &self.sought(next)).await {
+                    Seen::Waits(_) => self.cancel_item(queue).await,
+                    Seen::Left(build) => self.stop(build).await,
+                    Seen::Cancelled => Ok(cancelled(queue)),
+                    Seen::Gone => self.cancel_found(next).await,
+                    Seen::Silent(cause) | Seen::Shut(cause) => Err(cause),
+                },
+                Step::Building { build } => self.stop(build).await,
+            };
+            match stopped {
+                Ok(said) => return Some(said),
+                Err(cause) if last => {
+                    return Some(format!("nothing was stopped in Jenkins: {cause}: it may still run there"));
+                }
+                Err(_) => sleep(PAUSE).await,
+            }
+        }
     }
 
     async fn cancel_found(&self, next: u64) -> Result<String, String> {
