@@ -14,6 +14,8 @@ mod clients;
 mod death;
 #[path = "jenkins/ends.rs"]
 mod ends;
+#[path = "jenkins/golden.rs"]
+mod golden;
 #[path = "daemon/harness.rs"]
 #[expect(dead_code, reason = "the process tests use all of it")]
 mod harness;
