@@ -89,18 +89,29 @@ impl Alone {
         format!("{}\n{}", said.join("\n"), self.log.lock().unwrap())
     }
 
+    /// Whether it has ended. What is read after that is all of it.
+    fn is_over(&self) -> bool {
+        self.readers.iter().all(JoinHandle::is_finished)
+    }
+
     /// Waits until it has said that.
     pub async fn says(&self, words: &str) {
-        until(words, async || self.all(), |all| all.contains(words)).await;
+        let all = async || (self.is_over(), self.all());
+        let (_, all) = until(words, all, |(over, all)| *over || all.contains(words)).await;
+        assert!(all.contains(words), "{words} was not said:\n{all}");
     }
 
     /// What it has saved last, once that is this step.
     pub async fn comes_to(&self, step: &str) -> Value {
         let last = async || {
+            let over = self.is_over();
             let said = self.said.lock().unwrap();
-            said.iter().rev().find(|line| line["type"] == "checkpoint").map(|line| line["data"].clone())
+            let last = said.iter().rev().find(|line| line["type"] == "checkpoint");
+            (over, last.map(|line| line["data"].clone()).unwrap_or_default())
         };
-        until(step, last, |last| last.as_ref().is_some_and(|last| last["step"] == step)).await.unwrap()
+        let (_, last) = until(step, last, |(over, last)| *over || last["step"] == step).await;
+        assert_eq!(last["step"], step, "{last}");
+        last
     }
 
     /// Stops it as the daemon does, which says why, in `stop.json`, before it signals.

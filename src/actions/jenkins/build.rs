@@ -72,17 +72,20 @@ struct Given {
 /// Whether the build was given the run's id.
 pub async fn whose(server: &Server<'_>, number: u64, sought: &Sought<'_>) -> Whose {
     let url = server.job(&[&number.to_string(), "api", "json"]);
-    let answer = match server.get(with_tree(url, "actions[parameters[name,value]]")).await {
-        Ok(answer) => answer,
-        Err(error) => return Whose::Silent(error.to_string()),
-    };
+    match server.get(with_tree(url, "actions[parameters[name,value]]")).await {
+        Ok(answer) => read_whose(&answer, sought),
+        Err(error) => Whose::Silent(error.to_string()),
+    }
+}
+
+fn read_whose(answer: &Answer, sought: &Sought<'_>) -> Whose {
     match (answer.status, answer.json::<Given>()) {
         (200, Ok(build)) if sought.is_in(&build.actions) => Whose::Ours,
         (200, Ok(_)) => Whose::Another,
         (200, Err(cause)) => Whose::Silent(cause),
-        (404, _) if words::is_jenkins(&answer) => Whose::Another,
-        (401 | 403, _) => Whose::Shut(shut(&answer)),
-        _ => Whose::Silent(words::silent(&answer)),
+        (404, _) if words::is_jenkins(answer) => Whose::Another,
+        (401 | 403, _) => Whose::Shut(shut(answer)),
+        _ => Whose::Silent(words::silent(answer)),
     }
 }
 
@@ -119,12 +122,30 @@ mod tests {
 
     use super::*;
 
+    fn answer(status: u16, body: &'static str) -> Answer {
+        let headers = HeaderMap::from_iter([("X-Jenkins".parse().unwrap(), HeaderValue::from_static("2.541.1"))]);
+        Answer { status, headers, body: Bytes::from_static(body.as_bytes()), whole: true }
+    }
+
+    #[test]
+    fn a_build_is_the_run_s_by_its_id() {
+        let check = |status: u16, body: &'static str, expected: Whose| {
+            let sought = Sought { job: Vec::new(), parameter: "RUN", id: "r-1", next: 1, nameless: true };
+            assert_eq!(read_whose(&answer(status, body), &sought), expected, "{status} {body}");
+        };
+        check(200, r#"{"actions":[{},null,{"parameters":[{"name":"RUN","value":"r-1"}]}]}"#, Whose::Ours);
+        check(200, r#"{"actions":[{"parameters":[{"name":"RUN","value":"r-2"}]}]}"#, Whose::Another);
+        check(200, r#"{"actions":[{"parameters":[{"name":"OTHER","value":"r-1"},{"name":"RUN"}]}]}"#, Whose::Another);
+        check(200, "{}", Whose::Another);
+        check(404, "", Whose::Another);
+        check(401, "", Whose::Shut("Jenkins answered 401 while the build runs: check JENKINS_TOKEN".into()));
+        check(502, "", Whose::Silent("Jenkins answered 502".into()));
+    }
+
     #[test]
     fn a_build_has_ended_when_nothing_of_it_runs() {
         let check = |status: u16, body: &'static str, expected: Seen| {
-            let body = Bytes::from_static(body.as_bytes());
-            let headers = HeaderMap::from_iter([("X-Jenkins".parse().unwrap(), HeaderValue::from_static("2.541.1"))]);
-            assert_eq!(read(&Answer { status, headers, body, whole: true }), expected);
+            assert_eq!(read(&answer(status, body)), expected);
         };
         check(200, r#"{"building":true,"inProgress":true,"result":null}"#, Seen::Runs);
         check(200, r#"{"building":true,"inProgress":true,"result":"FAILURE"}"#, Seen::Runs);
