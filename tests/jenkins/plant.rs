@@ -86,7 +86,7 @@ impl Plant {
 
     /// Somebody else builds a job with that.
     pub async fn built(&self, job: &str, parameters: &[(&str, &str)]) {
-        let path: String = job.split('/').map(|name| format!("/job/{}", name.replace(' ', "%20"))).collect();
+        let path: String = job.split('/').flat_map(|name| ["/job/".to_owned(), name.replace(' ', "%20")]).collect();
         let url = format!("{}/jenkins{path}/buildWithParameters", self.registry.url);
         let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
         let asked = client().post(url).basic_auth("ada", Some(API_TOKEN)).body(form);

@@ -67,6 +67,9 @@ async fn a_trigger_that_is_under_way_is_waited_for_and_stopped_then() {
     alone.stop(Some(CANCEL));
     // Said before the daemon kills it, which nobody does here.
     alone.says("Jenkins has not answered yet: what was triggered may still run there").await;
+    // And goes on looking for as long as it lives and the request is under way.
+    let before = plant.jenkins().await["asked"].as_u64();
+    until("looks", || plant.jenkins(), |all| all["asked"].as_u64() >= before.map(|before| before + 6)).await;
     plant.server(json!({ "posts": "pass" })).await;
     alone.puts_off("item 25 of Jenkins' queue was cancelled").await;
     assert_eq!(plant.triggered().await, 0);
