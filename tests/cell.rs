@@ -2,6 +2,8 @@
 //! what only the cell promises.
 #![expect(clippy::disallowed_methods, reason = "tests start the programs that they test")]
 
+#[path = "cell/calls.rs"]
+mod calls;
 #[path = "cell/many.rs"]
 mod many;
 #[path = "cell/walls.rs"]

@@ -11,7 +11,7 @@ use crate::daemon::runner::tests::{SAFE, Stage, failed, runs, scan, text};
 use crate::daemon::runner::{End, Kernel, User};
 
 /// The script's words, when it ended well.
-async fn said(stage: Stage) -> String {
+pub(super) async fn said(stage: Stage) -> String {
     let run = stage.run().await;
     assert_eq!(run.end, scan(Verdict::Safe), "{}", text(&run));
     text(&run)

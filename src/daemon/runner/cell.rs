@@ -11,6 +11,7 @@ mod launcher;
 mod orders;
 mod places;
 mod probe;
+mod refused;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};

@@ -9,26 +9,11 @@ use std::io;
 use nix::libc;
 use seccompiler::{
     BackendError, BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch, apply_filter, sock_filter,
+    SeccompRule, TargetArch, apply_filter,
 };
 
-/// What no scanner needs. With the first three, sockets can be had without `socket`; the keyrings are shared by all processes
-/// of a user; the rest is known for what it did to kernels.
-const NEVER: &[libc::c_long] = &[
-    libc::SYS_io_uring_setup,
-    libc::SYS_io_uring_enter,
-    libc::SYS_io_uring_register,
-    libc::SYS_add_key,
-    libc::SYS_request_key,
-    libc::SYS_keyctl,
-    libc::SYS_bpf,
-    libc::SYS_perf_event_open,
-    libc::SYS_userfaultfd,
-    libc::SYS_kexec_load,
-    libc::SYS_init_module,
-    libc::SYS_finit_module,
-    libc::SYS_delete_module,
-];
+use super::refused;
+
 /// What a plugin may do to itself, and not to another process of the same user, such as the daemon: which argument must be
 /// what. The number of the process is one of them, and 0 is whoever asks.
 const TO_ITSELF: &[(libc::c_long, &[(u8, libc::c_int)])] = &[
@@ -45,13 +30,6 @@ const TO_ITSELF: &[(libc::c_long, &[(u8, libc::c_int)])] = &[
 const MARK: u64 = libc::RLIMIT_LOCKS as u64;
 const PRIO_PROCESS: libc::c_int = 0;
 const IOPRIO_WHO_PROCESS: libc::c_int = 1;
-/// x86's third numbering has this bit. The filter knows the rules by the first numbering's, so that one is refused as a whole:
-/// nothing that is installed anywhere uses it.
-const X32: u32 = 0x4000_0000;
-/// `BPF_LD | BPF_W | BPF_ABS`, `BPF_JMP | BPF_JSET | BPF_K` and `BPF_RET | BPF_K` of `linux/bpf_common.h`.
-const LOAD: u16 = 0x20;
-const JUMP_IF_SET: u16 = 0x45;
-const RETURN: u16 = 0x06;
 
 /// What kinds of sockets it may make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,10 +55,7 @@ impl Sockets {
 /// The filter, ready to be applied. An error: not for this machine's processor.
 pub(super) fn filter(sockets: Sockets) -> io::Result<BpfProgram> {
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(wrong)?;
-    let mut rules = BTreeMap::new();
-    for call in NEVER {
-        rules.insert(*call, Vec::new());
-    }
+    let mut rules: BTreeMap<_, Vec<SeccompRule>> = BTreeMap::new();
     for (call, arguments) in TO_ITSELF {
         let differing = arguments.iter().map(|(argument, value)| rule(vec![differs(*argument, *value)?]));
         rules.insert(*call, differing.collect::<io::Result<_>>()?);
@@ -93,18 +68,8 @@ pub(super) fn filter(sockets: Sockets) -> io::Result<BpfProgram> {
     // No conditions: always.
     rules.insert(libc::SYS_socket, if refused.is_empty() { Vec::new() } else { vec![rule(refused)?] });
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
-    let rest = SeccompFilter::new(rules, SeccompAction::Allow, refuse.clone(), arch).map_err(wrong)?;
-    let rest = BpfProgram::try_from(rest).map_err(wrong)?;
-    Ok(if arch == TargetArch::x86_64 { without_x32(refuse, rest) } else { rest })
-}
-
-/// The program, for numbers without that bit.
-fn without_x32(refuse: SeccompAction, rest: BpfProgram) -> BpfProgram {
-    let step = |code: u16, jump_if_not: u8, k: u32| sock_filter { code, jt: 0, jf: jump_if_not, k };
-    // The number of the call stands first in what a filter is given.
-    let mut program = vec![step(LOAD, 0, 0), step(JUMP_IF_SET, 1, X32), step(RETURN, 0, refuse.into())];
-    program.extend(rest);
-    program
+    let rules = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).map_err(wrong)?;
+    Ok(refused::before(BpfProgram::try_from(rules).map_err(wrong)?))
 }
 
 /// From here on, for this process and all that it starts.
