@@ -12,6 +12,7 @@ mod orders;
 mod places;
 mod probe;
 mod refused;
+mod steps;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};

@@ -13,6 +13,7 @@ use seccompiler::{
 };
 
 use super::refused;
+use super::steps::{self, Fate};
 
 /// What a plugin may do to itself, and not to another process of the same user, such as the daemon: which argument must be
 /// what. The number of the process is one of them, and 0 is whoever asks.
@@ -67,9 +68,21 @@ pub(super) fn filter(sockets: Sockets) -> io::Result<BpfProgram> {
     let refused = sockets.families().into_iter().map(|family| differs(0, family)).collect::<io::Result<Vec<_>>>()?;
     // No conditions: always.
     rules.insert(libc::SYS_socket, if refused.is_empty() { Vec::new() } else { vec![rule(refused)?] });
+    let mut fates = refused::fates();
+    fates.extend(rules.keys().map(|call| (*call, Fate::LookedAt)));
+    let mut program = compiled(BTreeMap::new(), arch)?;
+    // Without a rule it is a look at the processor's kind, and then everything is allowed.
+    program.pop();
+    program.extend(steps::search(&fates)?);
+    program.extend(refused::flags()?);
+    program.extend(compiled(rules, arch)?);
+    Ok(program)
+}
+
+fn compiled(rules: BTreeMap<libc::c_long, Vec<SeccompRule>>, arch: TargetArch) -> io::Result<BpfProgram> {
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
-    let rules = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).map_err(wrong)?;
-    Ok(refused::before(BpfProgram::try_from(rules).map_err(wrong)?))
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).map_err(wrong)?;
+    BpfProgram::try_from(filter).map_err(wrong)
 }
 
 /// From here on, for this process and all that it starts.
