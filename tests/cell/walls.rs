@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 
 use scanrelay::plugin::Verdict;
 
@@ -145,7 +145,9 @@ async fn there_is_no_network_unless_it_is_allowed() {
     ));
     let reach_unix = python(format!("socket.socket(socket.AF_UNIX).connect(\"{}\")", path.display()));
     let raw = python("socket.socket(socket.AF_PACKET, socket.SOCK_RAW)".to_owned());
-    let pair = python("socket.socketpair()".to_owned());
+    let pair = |family: &str, kind: &str, rest: String| {
+        python(format!("here, there = socket.socketpair(socket.{family}, socket.{kind}){rest}"))
+    };
     let check = async |script: &str, network, local, expected: &str| {
         let stage = Stage::new(script).confined(|cell| (cell.network, cell.local_sockets) = (network, local));
         assert_eq!(said(stage).await, format!("{expected}\n"), "{script}");
@@ -158,7 +160,20 @@ async fn there_is_no_network_unless_it_is_allowed() {
     check(&reach_unix, true, false, "PermissionError").await;
     check(&reach_unix, false, true, "reached").await;
     check(&raw, true, true, "PermissionError").await;
-    check(&pair, false, false, "reached").await;
+    // Of pairs, those whose ends cannot be connected to anybody else.
+    let datagrams = folder.path().join("datagrams");
+    let datagrams = (UnixDatagram::bind(&datagrams).unwrap(), datagrams);
+    let send = format!("; here.sendto(b\"x\", \"{}\")", datagrams.1.display());
+    let connect = format!("; here.connect(\"{}\")", path.display());
+    for kind in ["SOCK_STREAM", "SOCK_SEQPACKET", "SOCK_STREAM | socket.SOCK_NONBLOCK"] {
+        check(&pair("AF_UNIX", kind, String::new()), false, false, "reached").await;
+        check(&pair("AF_UNIX", kind, connect.clone()), false, false, "OSError").await;
+    }
+    for kind in ["SOCK_DGRAM", "SOCK_RAW", "SOCK_DGRAM | socket.SOCK_NONBLOCK"] {
+        check(&pair("AF_UNIX", kind, send.clone()), true, false, "PermissionError").await;
+        check(&pair("AF_UNIX", kind, send.clone()), false, true, "reached").await;
+    }
+    check(&pair("AF_INET", "SOCK_STREAM", String::new()), true, true, "PermissionError").await;
 }
 
 #[tokio::test]

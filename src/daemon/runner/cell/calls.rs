@@ -1,7 +1,8 @@
 //! What a plugin may not ask of the kernel, by a filter of system calls.
 //!
 //! Sockets are refused where they are made: that holds for every protocol, needs no privileges and no namespace, and costs a
-//! run a few microseconds. `socketpair` stays: both its ends are the plugin's.
+//! run a few microseconds. Pairs of streams stay: both ends are the plugin's, and stay connected to each other. An end of a
+//! pair for datagrams reaches every socket of the machine that has a path, and counts as a socket.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -51,6 +52,19 @@ impl Sockets {
         }
         families
     }
+
+    /// Each rule by itself refuses a pair.
+    fn no_pairs(self) -> io::Result<Vec<SeccompRule>> {
+        let mut rules = vec![rule(vec![differs(0, libc::AF_UNIX)?])];
+        if !self.local {
+            // Of all types, 1 (a stream) and 5 (packets in sequence) alone have the lowest bit and neither the second nor the
+            // fourth. The bits above are flags.
+            for (bit, value) in [(1, 0), (2, 2), (8, 8)] {
+                rules.push(rule(vec![compares(1, SeccompCmpOp::MaskedEq(bit), value)?]));
+            }
+        }
+        rules.into_iter().collect()
+    }
 }
 
 /// The filter, ready to be applied. An error: not for this machine's processor.
@@ -68,6 +82,7 @@ pub(super) fn filter(sockets: Sockets) -> io::Result<BpfProgram> {
     let refused = sockets.families().into_iter().map(|family| differs(0, family)).collect::<io::Result<Vec<_>>>()?;
     // No conditions: always.
     rules.insert(libc::SYS_socket, if refused.is_empty() { Vec::new() } else { vec![rule(refused)?] });
+    rules.insert(libc::SYS_socketpair, sockets.no_pairs()?);
     let mut fates = refused::fates();
     fates.extend(rules.keys().map(|call| (*call, Fate::LookedAt)));
     let mut program = compiled(BTreeMap::new(), arch)?;
@@ -95,12 +110,15 @@ fn rule(conditions: Vec<SeccompCondition>) -> io::Result<SeccompRule> {
 }
 
 fn is(argument: u8, value: u64) -> io::Result<SeccompCondition> {
-    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value).map_err(wrong)
+    compares(argument, SeccompCmpOp::Eq, value)
 }
 
 fn differs(argument: u8, from: libc::c_int) -> io::Result<SeccompCondition> {
-    let value = u64::from(from.unsigned_abs());
-    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, value).map_err(wrong)
+    compares(argument, SeccompCmpOp::Ne, u64::from(from.unsigned_abs()))
+}
+
+fn compares(argument: u8, how: SeccompCmpOp, value: u64) -> io::Result<SeccompCondition> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, how, value).map_err(wrong)
 }
 
 fn wrong(error: BackendError) -> io::Error {
