@@ -45,3 +45,17 @@ thread.start(); thread.join()
 subprocess.run(['echo', 'program'])";
     assert_eq!(said(python(program)).await, "thread\nprogram\n");
 }
+
+#[tokio::test]
+async fn no_other_process_is_moved_to_another_processor() {
+    // Not even one of its own: the filter cannot tell whose it is.
+    let program = format!(
+        "import subprocess
+other = subprocess.Popen(['sleep', '100'])
+ONE = (ctypes.c_ulong * 16)(1)
+print(*[call({move_to}, process, ctypes.sizeof(ONE), ONE) for process in (other.pid, 0)])
+other.kill()",
+        move_to = libc::SYS_sched_setaffinity,
+    );
+    assert_eq!(said(python(&program)).await, "EPERM done\n");
+}

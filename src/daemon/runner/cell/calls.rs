@@ -24,6 +24,7 @@ const TO_ITSELF: &[(libc::c_long, &[(u8, libc::c_int)])] = &[
     (libc::SYS_sched_setscheduler, &[(0, 0)]),
     (libc::SYS_sched_setparam, &[(0, 0)]),
     (libc::SYS_sched_setattr, &[(0, 0)]),
+    (libc::SYS_sched_setaffinity, &[(0, 0)]),
     (libc::SYS_ioprio_set, &[(0, IOPRIO_WHO_PROCESS), (1, 0)]),
     (libc::SYS_migrate_pages, &[(0, 0)]),
     (libc::SYS_move_pages, &[(0, 0)]),
