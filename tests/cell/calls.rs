@@ -59,3 +59,27 @@ other.kill()",
     );
     assert_eq!(said(python(&program)).await, "EPERM done\n");
 }
+
+#[tokio::test]
+async fn nothing_is_made_that_outlives_the_run_in_the_kernel() {
+    let calls = [
+        libc::SYS_shmget,
+        libc::SYS_shmat,
+        libc::SYS_shmctl,
+        libc::SYS_msgget,
+        libc::SYS_msgsnd,
+        libc::SYS_msgrcv,
+        libc::SYS_msgctl,
+        libc::SYS_semget,
+        libc::SYS_semop,
+        libc::SYS_semtimedop,
+        libc::SYS_semctl,
+        libc::SYS_mq_open,
+        libc::SYS_mq_unlink,
+    ];
+    let program = format!("print(*[call(number, 0, 0, 0, 0, 0) for number in {calls:?}])");
+    assert_eq!(said(python(&program)).await, format!("{}\n", ["ENOSYS"; 13].join(" ")));
+    // What lies in memory under a name is a file, and out of reach as files are.
+    let words = said(Stage::new(&format!("echo x > /dev/shm/scanrelay-test || echo refused; {SAFE}"))).await;
+    assert!(words.contains("refused\n"), "{words}");
+}

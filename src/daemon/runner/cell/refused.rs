@@ -27,8 +27,23 @@ const NEVER: &[c_long] = &[
     libc::SYS_delete_module,
 ];
 /// As kernels have it that were built without them. What `clone3` is asked for stands in memory, where no filter sees it: C
-/// libraries then call `clone`.
-const NOT_THERE: &[c_long] = &[libc::SYS_clone3];
+/// libraries then call `clone`. What System V's and POSIX's calls make outlives the run and is in no limit.
+const NOT_THERE: &[c_long] = &[
+    libc::SYS_clone3,
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
+    libc::SYS_msgget,
+    libc::SYS_msgsnd,
+    libc::SYS_msgrcv,
+    libc::SYS_msgctl,
+    libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_semctl,
+    libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
+];
 /// A child would be the daemon's and not the plugin's, or have namespaces of its own, and be root in them.
 const PARENT: c_int = libc::CLONE_PARENT;
 const NAMESPACES: c_int = libc::CLONE_NEWNS
