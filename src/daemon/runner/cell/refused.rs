@@ -44,6 +44,39 @@ const NOT_THERE: &[c_long] = &[
     libc::SYS_mq_open,
     libc::SYS_mq_unlink,
 ];
+/// Landlock looks at none of these, so that they could open the store or a plugin's own program to everybody, or close them to
+/// us. Tools insist on success and need no more: what a plugin makes is its own from the start. So they do nothing, also where
+/// a file is open already, since reading is enough for that.
+const WITHOUT_EFFECT: &[c_long] = &[
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chmod,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_lchown,
+    libc::SYS_fchmod,
+    libc::SYS_fchmodat,
+    FCHMODAT2,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+];
+/// Lists of who may open a file, and flags of it, by the same ways. Tools take this for a file system that has none.
+const NOT_SUPPORTED: &[c_long] = &[
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    SETXATTRAT,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+    REMOVEXATTRAT,
+    FILE_SETATTR,
+];
+/// Calls that are younger than our tables of them. Of these, every processor has the same numbers.
+const FCHMODAT2: c_long = 452;
+const SETXATTRAT: c_long = 463;
+const REMOVEXATTRAT: c_long = 466;
+const FILE_SETATTR: c_long = 469;
 /// A child would be the daemon's and not the plugin's, or have namespaces of its own, and be root in them.
 const PARENT: c_int = libc::CLONE_PARENT;
 const NAMESPACES: c_int = libc::CLONE_NEWNS
@@ -60,7 +93,8 @@ const FLAGS: &[(c_long, c_int)] =
 
 /// All of them.
 pub(super) fn fates() -> BTreeMap<c_long, Fate> {
-    let answers = [(NEVER, libc::EPERM), (NOT_THERE, libc::ENOSYS)];
+    let answers =
+        [(NEVER, libc::EPERM), (NOT_THERE, libc::ENOSYS), (WITHOUT_EFFECT, 0), (NOT_SUPPORTED, libc::EOPNOTSUPP)];
     let answered = answers.iter().flat_map(|(calls, error)| calls.iter().map(|call| (*call, Fate::Answered(*error))));
     answered.chain(FLAGS.iter().map(|(call, _)| (*call, Fate::LookedAt))).collect()
 }

@@ -141,9 +141,9 @@ async fn what_cannot_be_started_says_the_cure() {
         assert_eq!(stage.run().await.end, End::NotStarted(reason));
     };
     // Written by another process: a descriptor open for writing, inherited for a moment by a plugin that another test
-    // starts, would make a program "busy".
+    // starts, would make a program "busy". May be executed as what they are copies of: `chmod` does nothing in a cell.
     let made = Stage::new(&format!(
-        "cd {}; echo x > plain; printf '#!/no/such/interpreter\\n' > script; echo > empty; chmod +x script empty; {SAFE}",
+        "cd {}; echo x > plain; cp /bin/true script; cp script empty; printf '#!/no/such/interpreter\\n' > script; echo > empty; {SAFE}",
         stage.root.path().display()
     ))
     .writing(stage.root.path());
