@@ -1,9 +1,11 @@
 //! What a plugin cannot ask of the kernel: each call is made by its number, and its answer is what is looked at.
 
 use std::fs;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use nix::libc;
+use rustix::io::{FdFlags, fcntl_setfd};
 
 use super::walls::said;
 use crate::daemon::runner::tests::{SAFE, Stage};
@@ -147,4 +149,17 @@ async fn tools_that_copy_and_unpack_are_content() {
          cat c/b d f/a/b g/b h; {SAFE}"
     );
     assert_eq!(said(Stage::new(&script)).await, "x\n".repeat(5));
+}
+
+#[tokio::test]
+async fn nothing_is_open_that_the_daemon_was_started_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    fs::write(&path, "secret").unwrap();
+    let file = fs::File::open(&path).unwrap();
+    fcntl_setfd(&file, FdFlags::empty()).unwrap();
+    let script = format!("python3 -c 'import os; print(os.read({}, 6))'; {SAFE}", file.as_raw_fd());
+    let words = said(Stage::new(&script)).await;
+    assert!(words.contains("Bad file descriptor"), "{words}");
+    assert_eq!(said(Stage::new(&script).with(|spec| spec.cell = None)).await, "b'secret'\n");
 }

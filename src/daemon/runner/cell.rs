@@ -5,6 +5,7 @@
 
 mod bounds;
 mod calls;
+mod descriptors;
 mod files;
 mod identity;
 mod launcher;

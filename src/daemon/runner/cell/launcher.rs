@@ -15,7 +15,7 @@ use super::calls::Sockets;
 use super::files::Walls;
 use super::orders::Orders;
 use super::probe::Kernel;
-use super::{bounds, calls, identity};
+use super::{bounds, calls, descriptors, identity};
 
 /// The first argument of the mode.
 pub const LAUNCH: &str = "cell";
@@ -65,6 +65,7 @@ pub fn launch(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn confine(orders: &Orders) -> Result<Kernel, Refusal> {
     let limit =
         |what: &'static str| move |error: io::Error| Refusal::Limit { what: what.to_owned(), cause: error.to_string() };
+    descriptors::close().map_err(limit("that nothing is open in it (/proc)"))?;
     bounds::apply(&orders.bounds, orders.mark).map_err(limit("its resource limits"))?;
     let walls = Walls::make(orders).map_err(limit("what it may open (Landlock)"))?;
     let filter = calls::filter(Sockets { network: orders.network, local: orders.local_sockets });
