@@ -6,6 +6,8 @@
 mod calls;
 #[path = "cell/many.rs"]
 mod many;
+#[path = "cell/planted.rs"]
+mod planted;
 #[path = "cell/walls.rs"]
 mod walls;
 

@@ -14,6 +14,7 @@ mod places;
 mod probe;
 mod refused;
 mod steps;
+mod way;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -27,6 +28,7 @@ use super::Spec;
 use super::mark::Mark;
 pub(super) use launcher::Refusal;
 use orders::Orders;
+use way::Own;
 
 /// What one plugin is confined to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,10 +78,14 @@ pub struct User {
 impl Cell {
     /// What the launcher is to do for this run. The program is looked at, since what it is made of must be readable.
     fn orders(&self, marker: &str, spec: &Spec, workdir: &Path) -> Orders {
+        let mut own = self.write.clone();
+        // Its generations stand side by side, and it has made them.
+        own.extend(spec.cache.iter().filter_map(|cache| cache.path.parent()).map(Path::to_owned));
+        let planted = Own::of(&own);
         let mut read = self.read.clone();
         let path = spec.env.iter().rfind(|(name, _)| name == "PATH").map_or(&spec.path, |(_, path)| path);
-        read.extend(places::of_program(&spec.program, path));
-        read.extend(places::of_path(path));
+        read.extend(places::of_program(&spec.program, path, &planted));
+        read.extend(places::of_path(path, &planted));
         // The configuration names them, and nobody else.
         read.extend(spec.args.iter().filter_map(|arg| places::named(arg)));
         read.extend(spec.invocation.settings.values().flat_map(places::named_in));
@@ -95,6 +101,7 @@ impl Cell {
             mark: Mark::of(&spec.invocation.run.id).number(),
             read,
             write,
+            own,
             network: self.network,
             local_sockets: self.local_sockets,
             user: self.user.as_ref().map(|user| (user.id, user.group)),

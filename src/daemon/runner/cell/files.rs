@@ -1,6 +1,7 @@
 //! What a plugin may open, by Landlock: an allow-list, and nothing beside it.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use landlock::{
@@ -10,6 +11,7 @@ use landlock::{
 use rustix::fs::{FileType, fstat};
 
 use super::orders::Orders;
+use super::way::Own;
 
 /// The newest that this was written for. Of an older kernel's it enforces what there is, and [`Kernel`](super::Kernel) says
 /// what is missing.
@@ -80,19 +82,20 @@ impl Walls {
         let read = AccessFs::from_read(WRITTEN_FOR);
         let write = AccessFs::from_all(WRITTEN_FOR) & !AccessFs::Execute;
         for path in SYSTEM.iter().chain(MACHINE).map(Path::new) {
-            walls = open(walls, path, read)?;
+            walls = open(walls, PathFd::new(path), read)?;
         }
         for path in versioned() {
-            walls = open(walls, &path, read)?;
+            walls = open(walls, PathFd::new(path), read)?;
         }
-        for path in DEVICES.iter().map(Path::new) {
-            walls = open(walls, path, AccessFs::ReadFile | AccessFs::WriteFile)?;
+        for path in DEVICES {
+            walls = open(walls, PathFd::new(path), AccessFs::ReadFile | AccessFs::WriteFile)?;
         }
+        let own = Own::of(&orders.own);
         for path in &orders.read {
-            walls = open(walls, path, read)?;
+            walls = open(walls, own.open(path), read)?;
         }
         for path in &orders.write {
-            walls = open(walls, path, write)?;
+            walls = open(walls, own.open(path), write)?;
         }
         Ok(Self(walls))
     }
@@ -105,8 +108,12 @@ impl Walls {
 }
 
 /// What is not there needs no door.
-fn open(walls: RulesetCreated, path: &Path, access: BitFlags<AccessFs>) -> io::Result<RulesetCreated> {
-    let Ok(place) = PathFd::new(path) else { return Ok(walls) };
+fn open<E>(
+    walls: RulesetCreated,
+    place: Result<impl AsFd, E>,
+    access: BitFlags<AccessFs>,
+) -> io::Result<RulesetCreated> {
+    let Ok(place) = place else { return Ok(walls) };
     let kind = FileType::from_raw_mode(fstat(&place)?.st_mode);
     let access = if kind == FileType::Directory { access } else { access & AccessFs::from_file(WRITTEN_FOR) };
     walls.add_rule(PathBeneath::new(place, access)).map_err(explained)

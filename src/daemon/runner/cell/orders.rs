@@ -18,6 +18,8 @@ pub(super) struct Orders {
     pub(super) mark: u64,
     pub(super) read: Vec<PathBuf>,
     pub(super) write: Vec<PathBuf>,
+    /// Where no link is trusted to lead out: what the plugin may have written to before this run, too.
+    pub(super) own: Vec<PathBuf>,
     pub(super) network: bool,
     pub(super) local_sockets: bool,
     /// User and group.

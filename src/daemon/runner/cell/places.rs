@@ -8,9 +8,13 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use nix::libc;
 use serde_json::Value;
+
+use super::way::Own;
 
 /// Links, and interpreters of interpreters, that are followed.
 const STEPS: usize = 16;
@@ -25,13 +29,16 @@ const SHIMS: &str = "shims";
 /// What marks a folder that holds one environment and nothing else.
 const ENVIRONMENT: [&str; 2] = ["pyvenv.cfg", "conda-meta"];
 
-/// The places of a program, its interpreter's included. `path` is the `PATH` in which `env` would look.
-pub(super) fn of_program(program: &Path, path: &str) -> BTreeSet<PathBuf> {
+/// The places of a program, its interpreter's included. `path` is the `PATH` in which `env` would look. From what is the
+/// plugin's own, nothing leads elsewhere.
+pub(super) fn of_program(program: &Path, path: &str, own: &Own) -> BTreeSet<PathBuf> {
     let mut places = BTreeSet::new();
     let mut next = Some(program.to_owned());
+    let mut planted = false;
     for _ in 0..STEPS {
         let Some(program) = next else { break };
-        around(&program, &mut places);
+        planted |= own.is_on_the_way(&program);
+        places.extend(around(&program).into_iter().filter(|place| !planted || own.is_on_the_way(place)));
         next = fs::read_link(&program).ok().and_then(|to| Some(program.parent()?.join(to)));
         if next.is_none() {
             next = interpreter(&program, path);
@@ -41,12 +48,12 @@ pub(super) fn of_program(program: &Path, path: &str) -> BTreeSet<PathBuf> {
 }
 
 /// The places of everything that it may start by its name alone: wrappers look for their tools there.
-pub(super) fn of_path(path: &str) -> BTreeSet<PathBuf> {
+pub(super) fn of_path(path: &str, own: &Own) -> BTreeSet<PathBuf> {
     let mut places = BTreeSet::new();
-    let own = std::env::split_paths(path).filter(|folder| folder.is_absolute() && !folder.starts_with("/usr"));
-    for folder in own.filter(|folder| folder.is_dir()) {
+    let listed = std::env::split_paths(path).filter(|folder| folder.is_absolute() && !folder.starts_with("/usr"));
+    for folder in listed.filter(|folder| folder.is_dir()) {
         // In a virtual environment, that of its interpreter too.
-        places.extend(of_program(&folder.join("python3"), path));
+        places.extend(of_program(&folder.join("python3"), path, own));
         places.insert(folder);
     }
     places
@@ -73,37 +80,40 @@ pub(super) fn named_in(setting: &Value) -> Vec<PathBuf> {
 }
 
 /// The program itself, and what was installed together with it.
-fn around(program: &Path, places: &mut BTreeSet<PathBuf>) {
-    places.insert(program.to_owned());
+fn around(program: &Path) -> Vec<PathBuf> {
+    let mut places = vec![program.to_owned()];
     let folder = program.parent().and_then(|folder| folder.canonicalize().ok());
-    let Some(folder) = folder else { return };
+    let Some(folder) = folder else { return places };
     // Readable for all anyway.
     if folder.starts_with("/usr") {
-        return;
+        return places;
     }
     // By the standard of file systems /opt/NAME is one package.
     if let Ok(within) = folder.strip_prefix("/opt")
         && let Some(package) = within.iter().next()
     {
-        places.insert(Path::new("/opt").join(package));
+        places.push(Path::new("/opt").join(package));
     }
-    let Some(above) = folder.parent().filter(|above| above.parent().is_some()) else { return };
+    let Some(above) = folder.parent().filter(|above| above.parent().is_some()) else { return places };
     if folder.ends_with(SHIMS) {
-        places.insert(above.to_owned());
+        places.push(above.to_owned());
     }
     if !folder.file_name().is_some_and(|name| PROGRAMS.iter().any(|known| name == *known)) {
-        return;
+        return places;
     }
     if ENVIRONMENT.iter().any(|mark| above.join(mark).exists()) {
-        places.insert(above.to_owned());
+        places.push(above.to_owned());
     }
     places.extend(BESIDE.iter().map(|name| above.join(name)).filter(|beside| beside.is_dir()));
+    places
 }
 
 /// What the first line names, also by way of `env`.
 fn interpreter(program: &Path, path: &str) -> Option<PathBuf> {
     let mut head = Vec::new();
-    File::open(program).ok()?.take(FIRST_LINE).read_to_end(&mut head).ok()?;
+    // Nobody is waited for at the other end of a pipe.
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(program).ok()?;
+    file.take(FIRST_LINE).read_to_end(&mut head).ok()?;
     let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let interpreter = Path::new(OsStr::from_bytes(words.next()?));
@@ -141,7 +151,7 @@ mod tests {
     fn check(entries: &[(&str, &str)], program: &str, path: &str, expected: &[&str]) {
         let root = made(entries);
         let at = |name: &str| root.path().join(name);
-        let found = of_program(&at(program), at(path).to_str().unwrap());
+        let found = of_program(&at(program), at(path).to_str().unwrap(), &Own::of(&[]));
         let found: Vec<_> = found.iter().map(|place| place.strip_prefix(root.path()).unwrap().to_owned()).collect();
         let mut expected: Vec<PathBuf> = expected.iter().map(PathBuf::from).collect();
         expected.sort();
@@ -216,7 +226,7 @@ mod tests {
         ]);
         let at = |name: &str| root.path().join(name);
         let path = format!("{}:relative:/usr/bin:{}:/no/such", at("venv/bin").display(), at("tools").display());
-        let found = of_path(&path);
+        let found = of_path(&path, &Own::of(&[]));
         for place in ["venv", "venv/bin", "pythons/bin", "pythons/lib", "tools"] {
             assert!(found.contains(&at(place)), "{place}: {found:?}");
         }

@@ -59,6 +59,7 @@ pub fn probe(launcher: &Path) -> Result<Kernel, String> {
         mark: u64::MAX,
         read: Vec::new(),
         write: Vec::new(),
+        own: Vec::new(),
         network: false,
         local_sockets: false,
         user: None,
