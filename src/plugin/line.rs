@@ -89,6 +89,9 @@ pub enum LineError {
     /// Fields are missing, of the wrong type, or given twice.
     #[error("a {0} line does not have the contract's form")]
     Form(&'static str),
+    /// It begins as an object and names a `type`, and is no JSON: a finding may be in it.
+    #[error("a line that begins like one of the contract's is no JSON")]
+    NoJson,
     /// A result must have `verdict` (of a scanner) or `status` (of an action), and not both.
     #[error("a result has either a verdict (safe, unsafe, inconclusive) or a status (complete, failed)")]
     Result,
@@ -102,6 +105,15 @@ pub enum LineError {
 
 /// The types of line there are, as `type` names them.
 const TYPES: [&str; 4] = ["progress", "checkpoint", "finding", "result"];
+
+/// What a line of the contract has in it.
+const TYPE: &[u8] = b"\"type\"";
+
+/// Whether an object begins the line. A byte order mark before it is no JSON, and does not make it log.
+pub(super) fn begins_object(line: &[u8]) -> bool {
+    let line = line.trim_ascii_start();
+    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).starts_with(b"{")
+}
 
 /// The first `type` of an object that we know. Every `type` is looked at, so that one given twice hides no finding.
 struct Typed(Option<&'static str>);
@@ -142,15 +154,20 @@ impl Line {
         Self::Result { verdict: None, status: Some(status), summary: None, url: None, version: None }
     }
 
-    /// Reads a line. `None`: it is log, not a line of the contract (no JSON object, or without a `type` that we know).
+    /// Reads a line. `None`: it is log, not a line of the contract (no object, or without a `type` that we know). What begins
+    /// as an object, names a `type` and is no JSON is no log: a finding with NaN in it, or the first half of one.
     ///
     /// Texts longer than 4 KiB are cut, a finding's id and location at 1 KiB.
     pub fn parse(line: &[u8]) -> Option<Result<Self, LineError>> {
         let line = line.trim_ascii();
-        if line.first() != Some(&b'{') {
+        if !begins_object(line) {
             return None;
         }
-        let kind = serde_json::from_slice::<Typed>(line).ok()?.0?;
+        let Ok(Typed(kind)) = serde_json::from_slice(line) else {
+            let is_named = line.windows(TYPE.len()).any(|part| part == TYPE);
+            return is_named.then_some(Err(LineError::NoJson));
+        };
+        let kind = kind?;
         let parsed = serde_json::from_slice::<Self>(line).map_err(|_| LineError::Form(kind));
         Some(parsed.and_then(Self::bounded))
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::line::begins_object;
 use super::{Finding, Line, LineError, MAX_FINDINGS, MAX_LINE, PluginKind, Severity, Status, Verdict};
 
 /// Takes a run's lines one by one and, when the plugin has exited with 0, says what they come to.
@@ -58,6 +59,9 @@ pub enum Fault {
     /// It ended without a result.
     #[error("it ended without a result line")]
     NoResult,
+    /// It ended without a result, of which half may have been printed.
+    #[error("it ended without a result line, and a line that begins like one of the contract's is no JSON")]
+    HalfResult,
     /// It gave a second result.
     #[error("it gave more than one result")]
     SecondResult,
@@ -119,7 +123,7 @@ impl Transcript {
     /// Takes one line, without its line feed. A line of more than [`MAX_LINE`] bytes may be cut behind that length.
     pub fn take(&mut self, line: &[u8]) -> Taken {
         if line.len() > MAX_LINE {
-            return if line.trim_ascii_start().starts_with(b"{") { self.broken(Fault::LongLine) } else { Taken::Log };
+            return if begins_object(line) { self.broken(Fault::LongLine) } else { Taken::Log };
         }
         match Line::parse(line) {
             None => Taken::Log,
@@ -150,8 +154,10 @@ impl Transcript {
 
     /// What it comes to. The first fault is the one that is told.
     pub fn end(self) -> Result<Conclusion, Fault> {
-        if let Some(fault) = self.fault {
-            return Err(fault);
+        match self.fault {
+            Some(Fault::Line(LineError::NoJson)) if self.result.is_none() => return Err(Fault::HalfResult),
+            Some(fault) => return Err(fault),
+            None => {}
         }
         match self.result {
             Some(Line::Result { verdict: Some(verdict), summary, url, version, .. }) => Ok(Conclusion::Scan {

@@ -46,14 +46,41 @@ fn what_is_no_object_with_a_type_we_know_is_log() {
         r#"{"type":["result"]}"#,
         r#"{"type":{"type":"result"}}"#,
         r#"{"type":"metric","type":"event"}"#,
-        r#"{"type":"result","verdict":"safe""#,
-        r#"{"type":"result","verdict":"safe"}{"type":"result"}"#,
+        "{model: 7}",
+        "{'type': 'finding'}",
+        "{",
+        r#"{"types": [{"#,
+        r#"a","severity":"critical","type":"finding"}"#,
         r#"INFO {"type":"result","verdict":"safe"}"#,
         r#"{"level":"info","nested":{"type":"finding"}}"#,
     ] {
         check(log, Is::Log);
     }
-    check(b"\xef\xbb\xbf{\"type\":\"result\",\"verdict\":\"safe\"}", Is::Log);
+    check(b"\xef\xbb\xbf{}", Is::Log);
+}
+
+#[test]
+fn a_line_of_the_contract_that_is_no_json_is_a_fault() {
+    let finding = |rest: &str| format!(r#"{{"type":"finding","id":"os.system","severity":"critical",{rest}"#);
+    let table = [
+        finding(r#""message":"m","score":NaN}"#),
+        finding(r#""message":"m","location":"half of"#),
+        finding(r#""message":"a\tb","location":"a"#) + "\u{b}b\"}",
+        finding(r#""message":"C:\models"}"#),
+        finding(r#""message":"m",}"#),
+        finding(r#""message":"m"} # found"#),
+        format!("  {}", finding(r#""message":'m'}"#)),
+        r#"{"id":"x","severity":critical,"message":"m","type" : "finding"}"#.to_owned(),
+        r#"{"type":"metric","value":Infinity}"#.to_owned(),
+        r#"{"type":"result","verdict":"safe""#.to_owned(),
+        r#"{"type":"result","verdict":"safe"}{"type":"result"}"#.to_owned(),
+        "\u{feff}{\"type\":\"result\",\"verdict\":\"safe\"}".to_owned(),
+    ];
+    for line in table {
+        check(line, Is::Broken(LineError::NoJson));
+    }
+    check(b"{\"type\":\"finding\",\"\xff\":1,\"id\":\"x\"}", Is::Broken(LineError::NoJson));
+    check(b"{\"type\":\"find\xffing\",\"id\":\"x\"}", Is::Broken(LineError::NoJson));
 }
 
 #[test]

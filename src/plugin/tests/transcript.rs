@@ -40,7 +40,7 @@ fn exactly_one_result_of_the_plugins_kind() {
     check(&[UNSAFE], Ok(Verdict::Unsafe));
     check(&[r#"{"type":"result","verdict":"inconclusive"}"#], Ok(Verdict::Inconclusive));
     check(&[], Err(Fault::NoResult));
-    check(&["safe", &SAFE[..SAFE.len() - 1]], Err(Fault::NoResult));
+    check(&["safe", &SAFE[..SAFE.len() - 1]], Err(Fault::HalfResult));
     check(&[SAFE, SAFE], Err(Fault::SecondResult));
     check(&[UNSAFE, SAFE], Err(Fault::SecondResult));
     check(&[COMPLETE], Err(foreign()));
@@ -82,6 +82,18 @@ fn the_first_fault_is_told_and_no_result_mends_it() {
     check(&[r#"{"type":"finding"}"#, COMPLETE, SAFE, SAFE], Err(form()));
     check(&[r#"{"type":"result","verdict":"error"}"#, SAFE], Err(Fault::Line(LineError::Result)));
     check(&[r#"{"type":"result","verdict":"safe","url":"javascript:x"}"#, SAFE], Err(Fault::Line(LineError::Url)));
+}
+
+#[test]
+fn a_finding_that_cannot_be_read_is_no_log() {
+    let no_json = || Err(Fault::Line(LineError::NoJson));
+    let nan = r#"{"type":"finding","id":"x","severity":"critical","message":"m","score":NaN}"#;
+    check(&[nan, SAFE], no_json());
+    check(&[SAFE, nan], no_json());
+    // The file's name has a line feed in it, which whoever made the model has written.
+    let halves = [r#"{"type":"finding","id":"x","severity":"critical","message":"m","location":"a"#, r#"b.pkl"}"#];
+    check(&[halves[0], halves[1], SAFE], no_json());
+    check(&[halves[0], halves[1]], Err(Fault::HalfResult));
 }
 
 #[test]

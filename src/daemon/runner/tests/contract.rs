@@ -17,7 +17,8 @@ async fn the_lines_and_the_exit_make_the_end() {
     check(safe, scan(Verdict::Safe)).await;
     check(r#"printf '{"type":"result","verdict":"unsafe"}'"#, scan(Verdict::Unsafe)).await;
     check("true", failed("it ended without a result line")).await;
-    check(r#"printf '{"type":"result","verd'"#, failed("it ended without a result line")).await;
+    let half = "it ended without a result line, and a line that begins like one of the contract's is no JSON";
+    check(r#"printf '{"type":"result","verd'"#, failed(half)).await;
     check(&format!("{safe} exit 3"), failed("exited with 3")).await;
     check(&format!("{safe} exit 75"), End::TryLater).await;
     check(&format!("{safe} kill -SEGV $$"), failed("was killed by SIGSEGV")).await;
