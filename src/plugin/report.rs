@@ -1,11 +1,12 @@
 //! Reports that a scanner writes in a format of its own, so that it is wrapped without a script.
 
+mod document;
 mod json;
 mod sarif;
 
-use serde_json::Value;
+use std::borrow::Cow;
 
-use super::{Conclusion, Finding, Line, PluginKind, Severity, Transcript, Verdict};
+use super::{Conclusion, Finding, Line, MAX_NAME, MAX_TEXT, PluginKind, Severity, Transcript, Verdict};
 
 pub use json::Pointers;
 
@@ -69,12 +70,26 @@ pub enum ReportError {
 }
 
 /// What a report says.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Told {
-    findings: Vec<Finding>,
+    transcript: Transcript,
     scanned: Option<u64>,
-    errors: Vec<String>,
+    errors: Errors,
     version: Option<String>,
+}
+
+/// What went wrong by the scanner's own account.
+#[derive(Debug, Default)]
+struct Errors {
+    count: usize,
+    first: Option<String>,
+}
+
+impl Errors {
+    fn take<'d>(&mut self, text: impl FnOnce() -> Cow<'d, str>) {
+        self.count += 1;
+        self.first.get_or_insert_with(|| cut(&text()));
+    }
 }
 
 impl Report {
@@ -83,18 +98,20 @@ impl Report {
         Self { format, scanned_at_least: None }
     }
 
-    /// What the document comes to.
+    /// What the document comes to. Beside its text it takes some MiB of memory, whatever is in it.
     pub fn conclude(&self, document: &[u8], fail_on: Severity) -> Result<Conclusion, ReportError> {
-        let unreadable = |error: serde_json::Error| ReportError::Unreadable(format!("it is not JSON: {error}"));
-        let document: Value = serde_json::from_slice(document).map_err(unreadable)?;
-        let told = match &self.format {
-            Format::Sarif => sarif::read(&document),
-            Format::Json(pointers) => json::read(pointers, &document),
-        };
-        let Told { findings, scanned, errors, version } = told.map_err(ReportError::Unreadable)?;
-        let is_unsafe = findings.iter().any(|finding| finding.severity.reaches(fail_on));
-        if let (false, Some(first)) = (is_unsafe, errors.first()) {
-            return Err(ReportError::Errors { count: errors.len(), first: cut(first) });
+        // It is a run like any other, with its bounds.
+        let transcript = Transcript::new(PluginKind::Scanner, fail_on);
+        let mut told = Told { transcript, scanned: None, errors: Errors::default(), version: None };
+        let read = document::whole(document).and_then(|document| match &self.format {
+            Format::Sarif => sarif::read(document, &mut told),
+            Format::Json(pointers) => json::read(pointers, document, &mut told),
+        });
+        read.map_err(ReportError::Unreadable)?;
+        let Told { mut transcript, scanned, errors, version } = told;
+        let is_unsafe = transcript.fails();
+        if let (false, Some(first)) = (is_unsafe, errors.first) {
+            return Err(ReportError::Errors { count: errors.count, first });
         }
         let lacking = self.scanned_at_least.and_then(|least| match scanned {
             Some(scanned) if scanned >= least => None,
@@ -102,11 +119,6 @@ impl Report {
             None => Some(format!("it does not say how much it scanned, and {least} is the least")),
         });
         let verdict = if !is_unsafe && lacking.is_some() { Verdict::Inconclusive } else { Verdict::Safe };
-        // From here on it is a run like any other, with its bounds.
-        let mut transcript = Transcript::new(PluginKind::Scanner, fail_on);
-        for finding in findings {
-            transcript.take(Line::Finding(finding).to_string().as_bytes());
-        }
         let summary = lacking.filter(|_| !is_unsafe);
         let result = Line::Result { verdict: Some(verdict), status: None, summary, url: None, version };
         transcript.take(result.to_string().as_bytes());
@@ -118,14 +130,17 @@ impl Report {
 const SHOWN: usize = 256;
 
 fn cut(text: &str) -> String {
-    super::printable(&text[..text.floor_char_boundary(SHOWN)]).into_owned()
+    super::printable(&short(text, SHOWN)).into_owned()
+}
+
+fn short(text: &str, most: usize) -> String {
+    text[..text.floor_char_boundary(most)].to_owned()
 }
 
 /// A finding within the bounds of a line.
 fn finding(id: &str, severity: Severity, message: &str, location: Option<&str>) -> Finding {
-    let short = |text: &str, most: usize| text[..text.floor_char_boundary(most)].to_owned();
-    let mut finding = Finding::new(short(id, super::MAX_NAME), severity, short(message, super::MAX_TEXT));
-    finding.location = location.map(|location| short(location, super::MAX_NAME));
+    let mut finding = Finding::new(short(id, MAX_NAME), severity, short(message, MAX_TEXT));
+    finding.location = location.map(|location| short(location, MAX_NAME));
     finding
 }
 

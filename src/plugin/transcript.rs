@@ -131,11 +131,8 @@ impl Transcript {
             Some(Ok(Line::Progress { message, percent })) => Taken::Progress { message, percent },
             Some(Ok(Line::Checkpoint { data })) => Taken::Checkpoint(data),
             Some(Ok(Line::Finding(finding))) => {
-                self.failing |= finding.severity.reaches(self.fail_on);
-                if self.findings.len() < MAX_FINDINGS {
-                    self.findings.push(finding);
-                } else {
-                    self.uncounted += 1;
+                if self.count(finding.severity) {
+                    self.keep(finding);
                 }
                 Taken::Kept
             }
@@ -150,6 +147,24 @@ impl Transcript {
                 Taken::Kept
             }
         }
+    }
+
+    /// Counts a finding. Whether there is room to keep it.
+    pub(super) fn count(&mut self, severity: Severity) -> bool {
+        self.failing |= severity.reaches(self.fail_on);
+        let has_room = self.findings.len() < MAX_FINDINGS;
+        self.uncounted += usize::from(!has_room);
+        has_room
+    }
+
+    /// Keeps one that was counted and has room.
+    pub(super) fn keep(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Whether a finding so far reaches `fail_on`.
+    pub(super) fn fails(&self) -> bool {
+        self.failing
     }
 
     /// What it comes to. The first fault is the one that is told.

@@ -1,9 +1,12 @@
 //! Any JSON document, of which pointers (RFC 6901) say where findings, errors and the number of what was scanned are.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
-use super::{Told, finding};
-use crate::plugin::{Finding, Severity};
+use super::document::{Part, at, each, is_list, is_nothing, length, string, text};
+use super::{Told, finding, short};
+use crate::plugin::{MAX_NAME, Severity};
 
 /// Where things are in a JSON report: each is a JSON pointer, from the document or from one finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,47 +45,42 @@ impl Pointers {
         }
     }
 
-    fn finding(&self, row: &Value) -> Finding {
-        let text = |pointer: &str| row.pointer(pointer).map(text_of);
-        let severity = text(&self.severity).and_then(|word| severity(&word)).unwrap_or(Severity::Unknown);
-        let id = text(&self.id).unwrap_or_else(|| "finding".to_owned());
-        finding(&id, severity, &text(&self.message).unwrap_or_default(), text(&self.location).as_deref())
+    fn read_row(&self, row: Part<'_>, told: &mut Told) -> Result<(), String> {
+        let text = |pointer: &str| Ok::<_, String>(at(row, pointer)?.map(text));
+        let severity = text(&self.severity)?.and_then(|word| severity(&word)).unwrap_or(Severity::Unknown);
+        if told.transcript.count(severity) {
+            let id = text(&self.id)?.unwrap_or(Cow::Borrowed("finding"));
+            let message = text(&self.message)?.unwrap_or_default();
+            told.transcript.keep(finding(&id, severity, &message, text(&self.location)?.as_deref()));
+        }
+        Ok(())
     }
 }
 
-pub(super) fn read(pointers: &Pointers, document: &Value) -> Result<Told, String> {
-    let findings = document.pointer(&pointers.findings).and_then(Value::as_array);
+pub(super) fn read(pointers: &Pointers, document: Part<'_>, told: &mut Told) -> Result<(), String> {
+    let findings = at(document, &pointers.findings)?.filter(|part| is_list(part));
     let findings = findings.ok_or_else(|| format!("there is no list at {}", pointers.findings))?;
-    let scanned = match &pointers.scanned {
-        None => None,
-        Some(pointer) => match document.pointer(pointer) {
-            Some(Value::Array(list)) => Some(list.len() as u64),
-            Some(Value::Number(number)) => number.as_u64(),
-            _ => None,
-        },
+    each(findings, |row| pointers.read_row(row, told))?;
+    let part = |pointer: &Option<String>| match pointer {
+        Some(pointer) => at(document, pointer),
+        None => Ok(None),
     };
-    let errors = match pointers.errors.as_ref().and_then(|pointer| document.pointer(pointer)) {
-        None | Some(Value::Null | Value::Bool(false)) => Vec::new(),
-        Some(Value::Array(list)) => list.iter().map(text_of).collect(),
-        Some(Value::Number(number)) if number.as_u64() == Some(0) => Vec::new(),
-        Some(Value::String(text)) if text.is_empty() => Vec::new(),
-        Some(Value::Object(map)) if map.is_empty() => Vec::new(),
-        Some(other) => vec![text_of(other)],
-    };
-    let version = pointers.version.as_ref().and_then(|pointer| document.pointer(pointer)?.as_str());
-    Ok(Told {
-        findings: findings.iter().map(|row| pointers.finding(row)).collect(),
-        scanned,
-        errors,
-        version: version.map(str::to_owned),
-    })
+    if let Some(scanned) = part(&pointers.scanned)? {
+        told.scanned = if is_list(scanned) { Some(length(scanned)?) } else { scanned.get().parse().ok() };
+    }
+    match part(&pointers.errors)? {
+        Some(errors) if is_list(errors) => each(errors, |error| {
+            told.errors.take(|| text(error));
+            Ok(())
+        })?,
+        Some(error) if !is_nothing(error) => told.errors.take(|| text(error)),
+        _ => {}
+    }
+    told.version = part(&pointers.version)?.and_then(string).map(|version| short(&version, MAX_NAME));
+    Ok(())
 }
 
 fn severity(word: &str) -> Option<Severity> {
-    serde_json::from_value(Value::from(word.to_ascii_lowercase())).ok()
-}
-
-/// A text as it is, anything else as JSON.
-fn text_of(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    // The longest of them has thirteen letters.
+    (word.len() < 16).then(|| serde_json::from_value(Value::from(word.to_ascii_lowercase())).ok()).flatten()
 }

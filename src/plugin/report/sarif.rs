@@ -1,100 +1,140 @@
 //! SARIF 2.1.0: `runs[].results[]` (section 3.27), their rules, and what the tool says of its own run (section 3.20).
 
+mod rules;
+
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use super::document::{Part, at, each, is_list, is_nothing, length, members, string, text};
+use super::{Told, finding, short};
+use crate::plugin::{MAX_NAME, Severity};
 
-use super::{Told, finding};
-use crate::plugin::{Finding, Severity};
+use rules::{Found, Rules, level, score};
 
-pub(super) fn read(document: &Value) -> Result<Told, String> {
-    let version = document["version"].as_str().unwrap_or_default();
+/// Tools that are told of: a file of many runs is of one tool, or of some.
+const MAX_TOOLS: usize = 16;
+
+pub(super) fn read(log: Part<'_>, told: &mut Told) -> Result<(), String> {
+    let [version, runs, external] = members(log, ["version", "runs", "inlineExternalProperties"])?;
+    let version = version.and_then(string).unwrap_or_default();
     if version != "2.1.0" {
-        return Err(format!("it is of SARIF version {version:?}, not \"2.1.0\""));
+        return Err(format!("it is of SARIF version {:?}, not \"2.1.0\"", short(&version, MAX_NAME)));
     }
-    let runs = document["runs"].as_array().filter(|runs| !runs.is_empty());
-    let mut told = Told::default();
-    for run in runs.ok_or("it has no run")? {
-        // Without results the tool has not got so far as to have any (section 3.14.23).
-        let results = run["results"].as_array().ok_or("a run of it has no results")?;
-        told.findings.extend(results.iter().filter(|result| fails(result)).map(|result| found(run, result)));
-        told.errors.extend(run["invocations"].as_array().into_iter().flatten().flat_map(errors));
-        if let Some(artifacts) = run["artifacts"].as_array() {
-            told.scanned = Some(told.scanned.unwrap_or_default() + artifacts.len() as u64);
-        }
+    if external.is_some_and(|external| !is_nothing(external)) {
+        return Err("it keeps parts of a run outside of the run".to_owned());
     }
-    let tools = runs.into_iter().flatten().filter_map(|run| tool(&run["tool"]["driver"])).collect::<BTreeSet<_>>();
+    let runs = runs.filter(|runs| is_list(runs) && !is_nothing(runs)).ok_or("it has no run")?;
+    let mut tools = BTreeSet::new();
+    each(runs, |run| read_run(run, &mut tools, told))?;
     told.version = (!tools.is_empty()).then(|| tools.into_iter().collect::<Vec<_>>().join(", "));
-    Ok(told)
+    told.version = told.version.take().map(|version| short(&version, MAX_NAME));
+    Ok(())
+}
+
+fn read_run(run: Part<'_>, tools: &mut BTreeSet<String>, told: &mut Told) -> Result<(), String> {
+    let names = ["tool", "results", "invocations", "artifacts", "externalPropertyFileReferences"];
+    let [tool, results, invocations, artifacts, external] = members(run, names)?;
+    // Section 3.14.2: what is in another file we do not have.
+    if external.is_some_and(|external| !is_nothing(external)) {
+        return Err("a run of it has parts in other files".to_owned());
+    }
+    // Without results the tool has not got so far as to have any (section 3.14.23).
+    let results = results.filter(|results| is_list(results)).ok_or("a run of it has no results")?;
+    let [driver, extensions] = tool.map_or(Ok([None; 2]), |tool| members(tool, ["driver", "extensions"]))?;
+    if let Some(driver) = driver {
+        tools.extend(version(driver)?.filter(|_| tools.len() < MAX_TOOLS));
+    }
+    let mut run = Run { rules: Rules::of(driver, extensions)?, overrides: false };
+    if let Some(invocations) = invocations {
+        each(invocations, |invocation| run.read_invocation(invocation, told))?;
+    }
+    each(results, |result| run.read_result(result, told))?;
+    if let Some(artifacts) = artifacts.filter(|artifacts| is_list(artifacts)) {
+        told.scanned = Some(told.scanned.unwrap_or_default() + length(artifacts)?);
+    }
+    Ok(())
 }
 
 /// Its name and version (sections 3.19.8, 3.19.12 and 3.19.13), where it gives a version.
-fn tool(driver: &Value) -> Option<String> {
-    let version = driver["semanticVersion"].as_str().or_else(|| driver["version"].as_str())?;
-    Some(driver["name"].as_str().map_or_else(|| version.to_owned(), |name| format!("{name} {version}")))
+fn version(driver: Part<'_>) -> Result<Option<String>, String> {
+    let [name, version, semantic] = members(driver, ["name", "version", "semanticVersion"])?;
+    let [name, version, semantic] = [name, version, semantic].map(|part| part.and_then(string));
+    let Some(version) = semantic.or(version) else { return Ok(None) };
+    let told = name.map_or_else(|| version.to_string(), |name| format!("{name} {version}"));
+    Ok(Some(short(&told, MAX_NAME)))
 }
 
-/// Section 3.27.9: without a kind it is `fail`. What is `open` or has to be reviewed is not known to be well.
-fn fails(result: &Value) -> bool {
-    !["pass", "notApplicable", "informational"].contains(&result["kind"].as_str().unwrap_or("fail"))
+/// What results refer to.
+struct Run<'d> {
+    rules: Rules<'d>,
+    /// Whether levels of rules were changed for this run (section 3.20.5).
+    overrides: bool,
 }
 
-fn found(run: &Value, result: &Value) -> Finding {
-    let rule = rule(run, result);
-    let id = result["ruleId"].as_str().or_else(|| rule["id"].as_str()).unwrap_or("finding");
-    let message = result["message"]["text"].as_str().or_else(|| rule["shortDescription"]["text"].as_str());
-    let place = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
-    finding(id, severity(rule, result), message.unwrap_or_default(), place.as_str())
-}
-
-/// By its index, or by its id.
-fn rule<'a>(run: &'a Value, result: &Value) -> &'a Value {
-    let rules = &run["tool"]["driver"]["rules"];
-    let index = result["ruleIndex"].as_u64().or_else(|| result["rule"]["index"].as_u64());
-    if let Some(rule) = index.and_then(|index| rules.get(usize::try_from(index).ok()?)) {
-        return rule;
-    }
-    let named = result["ruleId"].as_str();
-    let mut all = rules.as_array().into_iter().flatten();
-    all.find(|rule| named.is_some() && rule["id"].as_str() == named).unwrap_or(&Value::Null)
-}
-
-/// By `security-severity`, a number from 0 to 10 whose bands are those of CVSS 3.1 (section 5), else by the level.
-fn severity(rule: &Value, result: &Value) -> Severity {
-    let score = [result, rule].into_iter().find_map(|part| score(&part["properties"]["security-severity"]));
-    if let Some(score) = score {
-        return match score {
-            9.0.. => Severity::Critical,
-            7.0.. => Severity::High,
-            4.0.. => Severity::Medium,
-            0.1.. => Severity::Low,
-            0.0.. => Severity::Informational,
-            _ => Severity::Unknown,
+impl<'d> Run<'d> {
+    fn read_result(&self, result: Part<'d>, told: &mut Told) -> Result<(), String> {
+        let names = ["kind", "level", "properties", "ruleId", "ruleIndex", "rule", "message", "locations"];
+        let [kind, level, properties, id, index, rule, message, locations] = members(result, names)?;
+        // Section 3.27.9: without a kind it is `fail`. What is `open` or has to be reviewed is not known to be well.
+        let kind = kind.map_or(Cow::Borrowed("fail"), text);
+        if matches!(&*kind, "pass" | "notApplicable" | "informational") {
+            return Ok(());
+        }
+        let rule = self.rules.find(id, index, rule)?;
+        let severity = match (score(properties)?.or_else(|| rule.score()), rule) {
+            (Some(score), _) => score,
+            // Its level is `none`, which is not to say that it is harmless (section 3.27.10).
+            (None, _) if kind != "fail" => Severity::Unknown,
+            (None, Found::Lost) => Severity::Unknown,
+            (None, rule) => match (level.map(self::level), rule.level()) {
+                (Some(level), _) => level,
+                (None, _) if self.overrides => Severity::Unknown,
+                (None, level) => level.unwrap_or(Severity::Medium),
+            },
         };
+        if !told.transcript.count(severity) {
+            return Ok(());
+        }
+        let id = id.and_then(string).or_else(|| rule.id()).unwrap_or(Cow::Borrowed("finding"));
+        let words = message.map_or(Ok(None), text_of)?;
+        let words = words.map_or_else(|| rule.words().map_or(Ok(None), text_of), |words| Ok(Some(words)))?;
+        let place = locations.map_or(Ok(None), place)?;
+        told.transcript.keep(finding(&id, severity, &words.unwrap_or_default(), place.as_deref()));
+        Ok(())
     }
-    let level = result["level"].as_str().or_else(|| rule["defaultConfiguration"]["level"].as_str());
-    match level.unwrap_or("warning") {
-        "error" => Severity::High,
-        "warning" => Severity::Medium,
-        "note" => Severity::Low,
-        "none" => Severity::Informational,
-        _ => Severity::Unknown,
+
+    fn read_invocation(&mut self, invocation: Part<'_>, told: &mut Told) -> Result<(), String> {
+        let names = ["toolExecutionNotifications", "toolConfigurationNotifications"];
+        let [execution, configuration] = members(invocation, names)?;
+        let [succeeded, overrides] = members(invocation, ["executionSuccessful", "ruleConfigurationOverrides"])?;
+        self.overrides |= overrides.is_some_and(|overrides| !is_nothing(overrides));
+        let before = told.errors.count;
+        for notifications in [execution, configuration].into_iter().flatten() {
+            each(notifications, |notification| {
+                let [level, message] = members(notification, ["level", "message"])?;
+                // Section 3.58.6: without a level it is a warning.
+                let level = level.map_or(Cow::Borrowed("warning"), text);
+                if !matches!(&*level, "none" | "note" | "warning") {
+                    let words = message.map_or(Ok(None), text_of)?;
+                    told.errors.take(|| words.unwrap_or(Cow::Borrowed("an error without a text")));
+                }
+                Ok(())
+            })?;
+        }
+        if told.errors.count == before && succeeded.is_some_and(|succeeded| succeeded.get() != "true") {
+            told.errors.take(|| Cow::Borrowed("the tool says that it did not succeed"));
+        }
+        Ok(())
     }
 }
 
-/// Written as a text, and by some as a number.
-fn score(value: &Value) -> Option<f64> {
-    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
+/// The text of a message.
+fn text_of(message: Part<'_>) -> Result<Option<Cow<'_, str>>, String> {
+    let [text] = members(message, ["text"])?;
+    Ok(text.and_then(string))
 }
 
-fn errors(invocation: &Value) -> Vec<String> {
-    let told = invocation["toolExecutionNotifications"].as_array().into_iter().flatten();
-    let mut errors: Vec<String> = told
-        .filter(|notification| notification["level"].as_str() == Some("error"))
-        .map(|notification| notification["message"]["text"].as_str().unwrap_or("an error without a text").to_owned())
-        .collect();
-    if errors.is_empty() && invocation["executionSuccessful"].as_bool() == Some(false) {
-        errors.push("the tool says that it did not succeed".to_owned());
-    }
-    errors
+/// Where the first of the locations is.
+fn place(locations: Part<'_>) -> Result<Option<Cow<'_, str>>, String> {
+    Ok(at(locations, "/0/physicalLocation/artifactLocation/uri")?.and_then(string))
 }

@@ -1,3 +1,8 @@
+//! What a report comes to.
+
+mod large;
+mod sarif;
+
 use super::*;
 
 /// The verdict and the findings' `SEVERITY ID`, or why it is no result.
@@ -97,7 +102,7 @@ fn sarif_is_read_with_its_rules_levels_and_scores() {
     let all = r#"{"ruleId":"R1","level":"note","message":{"text":"m"}},{"ruleIndex":1,"message":{"text":"m"}},
         {"ruleId":"R3"},{"ruleId":"R9"},{"ruleId":"N","level":"note"},{"ruleId":"O","level":"odd"},
         {"ruleId":"P","kind":"pass","level":"none"},{"ruleId":"R2","kind":"review"},{"ruleId":"S","level":"error","suppressions":[{"kind":"inSource"}]}"#;
-    let rows = ["Critical R1", "High R2", "Medium R3", "Medium R9", "Low N", "Unknown O", "High R2", "High S"];
+    let rows = ["Critical R1", "High R2", "Medium R3", "Medium R9", "Low N", "Unknown O", "Unknown R2", "High S"];
     check(&report, &run(all, ""), Ok((Verdict::Unsafe, &rows)));
     check(&report, &run("", ""), Ok((Verdict::Safe, &[])));
     let broken = r#","invocations":[{"executionSuccessful":false}]"#;
