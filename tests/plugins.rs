@@ -1,6 +1,9 @@
 //! The plugins that come with scanrelay, each run as the daemon would run it, by `scanrelay plugin test`.
 #![expect(clippy::disallowed_methods, reason = "tests start the program that they test")]
 
+#[path = "plugins/reports.rs"]
+mod reports;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

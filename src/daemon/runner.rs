@@ -113,7 +113,7 @@ pub async fn run(spec: Spec, stop: Stop, notes: mpsc::Sender<Note>) -> Run {
     let mut record = listener.into_record();
     match &spec.output {
         Output::Jsonl => result_file::take(&mut record, &workdir).await,
-        Output::Report(report, _) => result_file::report(&mut record, &workdir, report, spec.fail_on),
+        Output::Report(report, _) => result_file::report(&mut record, &workdir, report, spec.fail_on).await,
         Output::ExitCodes(_) => {}
     }
     let refusal = record.not_started();

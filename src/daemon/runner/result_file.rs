@@ -2,12 +2,14 @@
 //! `{report}`, a scanner's own report.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use scanrelay::plugin::{Report, Severity};
-use tokio::io::AsyncReadExt;
+use scanrelay::plugin::{Conclusion, Report, Severity};
+use tokio::io::AsyncReadExt as _;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 use super::pipe::Pipe;
 use super::record::Record;
@@ -15,8 +17,10 @@ use super::workdir::Workdir;
 
 /// Room for a thousand findings of 8 KiB, and for many more that are only counted.
 const MAX: u64 = 64 * 1024 * 1024;
-/// A report is read as a whole.
+/// A report's text is in memory as a whole.
 const MAX_REPORT: u64 = 16 * 1024 * 1024;
+/// Whose report is read.
+static TURN: Semaphore = Semaphore::const_new(1);
 /// How long a checkpoint of the file may take to be committed.
 const COMMIT: Duration = Duration::from_secs(3);
 
@@ -40,17 +44,24 @@ pub(super) async fn take(record: &mut Record, workdir: &Workdir) {
     record.settle_within(workdir, COMMIT).await;
 }
 
-/// Reads the report after the scanner's end.
-pub(super) fn report(record: &mut Record, workdir: &Workdir, report: &Report, fail_on: Severity) {
-    record.report(read(workdir).and_then(|text| report.conclude(&text, fail_on).map_err(|error| error.to_string())));
+/// Reads the report after the scanner's end, away from the runtime's threads, and no other at the same time: one takes a second
+/// of processor time and its own size of memory.
+pub(super) async fn report(record: &mut Record, workdir: &Workdir, report: &Report, fail_on: Severity) {
+    record.report(conclude(workdir, report.clone(), fail_on).await);
 }
 
-fn read(workdir: &Workdir) -> Result<Vec<u8>, String> {
+async fn conclude(workdir: &Workdir, report: Report, fail_on: Severity) -> Result<Conclusion, String> {
     let file = open(workdir, "report", MAX_REPORT)?.ok_or("it wrote no report")?;
-    let mut text = Vec::new();
-    std::io::Read::read_to_end(&mut std::io::Read::take(file, MAX_REPORT), &mut text)
-        .map_err(|error| format!("its report cannot be read: {error}"))?;
-    Ok(text)
+    let unread = |error: &dyn std::fmt::Display| format!("its report cannot be read: {error}");
+    let turn = TURN.acquire().await.map_err(|error| unread(&error))?;
+    let concluded = spawn_blocking(move || {
+        // Held by the work itself, which goes on when nobody waits for it any more.
+        let _turn = turn;
+        let mut text = Vec::new();
+        file.take(MAX_REPORT).read_to_end(&mut text).map_err(|error| unread(&error))?;
+        report.conclude(&text, fail_on).map_err(|error| error.to_string())
+    });
+    concluded.await.map_err(|error| unread(&error))?
 }
 
 fn open(workdir: &Workdir, name: &str, most: u64) -> Result<Option<File>, String> {
@@ -73,4 +84,30 @@ fn open(workdir: &Workdir, name: &str, most: u64) -> Result<Option<File>, String
 
 fn is(error: &io::Error, errno: Errno) -> bool {
     error.raw_os_error() == Some(errno.raw_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use scanrelay::plugin::{Format, Pointers, Verdict};
+    use tokio::select;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_report_waits_for_the_one_before_it_and_holds_up_nobody() {
+        let root = tempfile::tempdir().unwrap();
+        let workdir = Workdir::create(root.path(), "r", 1, b"{}", b"").unwrap();
+        workdir.keep("report", br#"{"issues":[]}"#).unwrap();
+        let before = TURN.acquire().await.unwrap();
+        let mut reading =
+            pin!(conclude(&workdir, Report::new(Format::Json(Pointers::to_findings("/issues"))), Severity::High));
+        select! {
+            biased;
+            concluded = &mut reading => panic!("{concluded:?}"),
+            () = std::future::ready(()) => drop(before),
+        }
+        assert!(matches!(reading.await, Ok(Conclusion::Scan { verdict: Verdict::Safe, .. })));
+    }
 }

@@ -1,0 +1,66 @@
+//! Reports as large as they may be, of the shapes that take the most memory when they are built as a whole.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::write;
+
+/// Runs a program to its end; then the most memory that it or a child of its had, in KiB, is the last line.
+const MEASURE: &str = "import resource, subprocess, sys
+said = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout
+sys.stdout.buffer.write(said + b'%d' % resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+/// A debug build has some 40 MiB of its own, and the report's text takes 16.
+const MOST: u64 = 96 * 1024;
+
+/// What comes of a report, and the most memory that its reading took.
+fn measured(folder: &Path, output: &str, report: &str) -> (Value, u64) {
+    assert!(report.len() <= 16 * 1024 * 1024, "{}", report.len());
+    let own = folder.join("reporter");
+    fs::create_dir_all(&own).unwrap();
+    let manifest = format!(
+        "kind = \"scanner\"\ncommand = [\"reporter\", \"{{report}}\"]\ntimeout = \"5m\"\noutput = \"{output}\"\n{}",
+        if output == "json" { "report = { findings = \"/issues\", errors = \"/errors\" }\n" } else { "" }
+    );
+    write(&own.join("plugin.toml"), &manifest, 0o644);
+    write(&own.join("report"), report, 0o644);
+    write(&own.join("reporter"), "#!/bin/sh\ncp \"${0%/*}/report\" \"$1\"\n", 0o755);
+    let mut run = Command::new("python3");
+    run.args(["-c", MEASURE, env!("CARGO_BIN_EXE_scanrelay"), "plugin", "test", "--json"]).arg(&own);
+    let said = run.env_remove("SCANRELAY_CONFIG").stderr(Stdio::null()).output().unwrap().stdout;
+    let said = String::from_utf8(said).unwrap();
+    let (said, most) = said.rsplit_once('\n').unwrap();
+    (serde_json::from_str(said).unwrap(), most.parse().unwrap())
+}
+
+#[test]
+fn a_report_takes_little_more_memory_than_its_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let fill = |head: &str, row: &str, tail: &str| {
+        // Enough of the smallest things to take a GiB when each is a value.
+        let times = 6 * 1024 * 1024 / (row.len() + 1);
+        format!("{head}{}{tail}", vec![row; times].join(","))
+    };
+    let of = |text: &str| text.repeat(8_000_000 / text.len());
+    // An escape, so that no id can be lent from the text.
+    let id = format!(r"\u0041{} NUMBER", "z".repeat(128));
+    let rule = |number: u32| format!(r#"{{"id":"{}"}}"#, id.replace("NUMBER", &number.to_string()));
+    let rules = (0..100_000).map(rule).collect::<Vec<_>>().join(",");
+    for (output, report, words) in [
+        ("json", fill(r#"{"errors":[],"issues":["#, "0", "]}"), "unsafe"),
+        ("json", format!(r#"{{"issues":[{{"id":"{0}{0}"}}],"errors":[]}}"#, of("\\n")), "unsafe"),
+        ("json", format!(r#"{{"errors":[],"issues":{}{}}}"#, of("["), of("]")), "unsafe"),
+        ("sarif", fill(r#"{"version":"2.1.0","runs":[{"results":["#, "{}", "]}]}"), "safe"),
+        (
+            "sarif",
+            format!(r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"rules":[{rules}]}}}},"results":[]}}]}}"#),
+            "safe",
+        ),
+    ] {
+        let (said, kib) = measured(folder.path(), output, &report);
+        assert!(said.to_string().contains(words), "{said}");
+        assert!(kib < MOST, "{kib} KiB for {}…", &report[..40]);
+    }
+}
