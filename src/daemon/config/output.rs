@@ -109,6 +109,9 @@ fn reported(
     if require.is_some() && !knows_scanned {
         return Err(at("require", "report.scanned does not say where the report has how much was scanned".to_owned()));
     }
+    if require.as_ref().is_some_and(|require| require.scanned_at_least == 0) {
+        return Err(at("require", "scanned_at_least = 0 asks for nothing: write 1 or more, or no require".to_owned()));
+    }
     let mut report = Report::new(format);
     report.scanned_at_least = require.map(|require| require.scanned_at_least);
     Ok(Output::Report(Box::new(report), codes))

@@ -24,7 +24,7 @@ pub struct Pointers {
     pub location: String,
     /// How much was scanned: a number, or a list of it.
     pub scanned: Option<String>,
-    /// What went wrong: a list, a number, a text, or true. Nothing, 0 and false are none.
+    /// What went wrong: a list, a number, a text, or true. Null, false, 0 and what is empty are no errors. It has to be there.
     pub errors: Option<String>,
     /// What has looked: the scanner's version, a text.
     pub version: Option<String>,
@@ -61,14 +61,15 @@ pub(super) fn read(pointers: &Pointers, document: Part<'_>, told: &mut Told) -> 
     let findings = at(document, &pointers.findings)?.filter(|part| is_list(part));
     let findings = findings.ok_or_else(|| format!("there is no list at {}", pointers.findings))?;
     each(findings, |row| pointers.read_row(row, told))?;
-    let part = |pointer: &Option<String>| match pointer {
-        Some(pointer) => at(document, pointer),
-        None => Ok(None),
-    };
+    let part = |pointer: &Option<String>| pointer.as_ref().map_or(Ok(None), |pointer| at(document, pointer));
     if let Some(scanned) = part(&pointers.scanned)? {
         told.scanned = if is_list(scanned) { Some(length(scanned)?) } else { scanned.get().parse().ok() };
     }
-    match part(&pointers.errors)? {
+    let errors = pointers.errors.as_ref().map(|pointer| {
+        // Nobody knows whether none are none, or stand elsewhere.
+        at(document, pointer)?.ok_or_else(|| format!("there is nothing at {pointer}"))
+    });
+    match errors.transpose()? {
         Some(errors) if is_list(errors) => each(errors, |error| {
             told.errors.take(|| text(error));
             Ok(())

@@ -30,9 +30,18 @@ fn check(report: &Report, document: &str, expected: Result<(Verdict, &[&str]), &
 
 fn json(least: Option<u64>) -> Report {
     let mut pointers = Pointers::to_findings("/issues");
-    (pointers.scanned, pointers.errors) = (Some("/scanned".into()), Some("/errors".into()));
+    pointers.scanned = Some("/scanned".into());
     let mut report = Report::new(Format::Json(pointers));
     report.scanned_at_least = least;
+    report
+}
+
+/// The same, of a scanner that says what went wrong.
+fn json_with_errors() -> Report {
+    let mut report = json(None);
+    if let Format::Json(pointers) = &mut report.format {
+        pointers.errors = Some("/errors".into());
+    }
     report
 }
 
@@ -48,17 +57,25 @@ fn what_nobody_has_looked_at_is_never_safe() {
 
 #[test]
 fn errors_are_no_result_and_hide_no_finding() {
-    let report = json(None);
+    let report = json_with_errors();
     for errors in [r#"["it broke"]"#, r#""it broke""#, "1", "true", r#"{"a":"it broke"}"#] {
         check(&report, &format!(r#"{{"issues":[],"errors":{errors}}}"#), Err("its report tells of 1 errors"));
     }
-    for none in ["[]", "0", "false", "null", "\"\"", "{}"] {
+    for none in ["[]", "[ ]", "0", "false", "null", "\"\"", "{}", "{ }"] {
         check(&report, &format!(r#"{{"issues":[],"errors":{none}}}"#), Ok((Verdict::Safe, &[])));
     }
     let document = r#"{"issues":[{"id":"os.system","severity":"CRITICAL"}],"errors":["it broke"]}"#;
     check(&report, document, Ok((Verdict::Unsafe, &["Critical os.system"])));
     let harmless = r#"{"issues":[{"id":"x","severity":"low"}],"errors":["it broke"]}"#;
     check(&report, harmless, Err("it broke"));
+}
+
+#[test]
+fn errors_that_are_not_where_they_should_be_are_not_none() {
+    let report = json_with_errors();
+    check(&report, r#"{"issues":[]}"#, Err("there is nothing at /errors"));
+    check(&report, r#"{"issues":[],"error":["it broke"]}"#, Err("there is nothing at /errors"));
+    check(&report, r#"{"issues":[{"severity":"critical"}]}"#, Err("there is nothing at /errors"));
 }
 
 #[test]

@@ -40,6 +40,10 @@ fn what_makes_no_sense_is_refused_with_the_cure() {
     refused(&with("report = { findings = \"/x\" }"), "it is for output = \"json\"");
     refused(&with("require = { scanned_at_least = 1 }"), "it is for output = \"sarif\" and \"json\"");
     refused(&with(&format!("{findings}require = {{ scanned_at_least = 1 }}")), "report.scanned does not say");
+    refused(
+        &with("output = \"sarif\"\nrequire = { scanned_at_least = 0 }"),
+        "plugins.scan.require: scanned_at_least = 0 asks for nothing: write 1",
+    );
     refused(&with(&format!("{findings}exit_codes = {{ safe = [0] }}")), "the report says the verdict");
     refused(&with(&format!("{findings}exit_codes = {{ report = [256] }}")), "256 is no exit code");
     refused(&with("output = \"exit-code\"\nexit_codes = { safe = [0], unsafe = [1], report = [2] }"), "report is for");

@@ -60,9 +60,9 @@ fn a_member_that_counts_is_there_once() {
         (r#"{"issues":[{"severity":"critical","severity":"low"}],"errors":[]}"#, "severity"),
         (r#"{"issues":[{"id":"a","id":"b"}],"errors":[]}"#, "id"),
     ] {
-        check(&json(None), document, Err(&format!("it has {name:?} twice in one object")));
+        check(&json_with_errors(), document, Err(&format!("it has {name:?} twice in one object")));
     }
-    check(&json(None), r#"{"issues":[],"errors":[],"other":1,"other":2}"#, Ok((Verdict::Safe, &[])));
+    check(&json_with_errors(), r#"{"issues":[],"errors":[],"other":1,"other":2}"#, Ok((Verdict::Safe, &[])));
 }
 
 #[test]
@@ -96,12 +96,12 @@ fn pointers_lead_as_rfc_6901_has_it() {
 #[test]
 fn odd_texts_and_deep_ones_are_read_as_they_stand() {
     let rows = r#"{"issues":[{"id":"a\tb","severity":"lo\u0077"},{"id":"\ud800","severity":"low"},{"id":{"a": 1},"severity":"\ud800"}],"errors":[]}"#;
-    check(&json(None), rows, Ok((Verdict::Unsafe, &["Low a\tb", r"Low \ud800", r#"Unknown {"a": 1}"#])));
+    check(&json_with_errors(), rows, Ok((Verdict::Unsafe, &["Low a\tb", r"Low \ud800", r#"Unknown {"a": 1}"#])));
     let deep = format!(r#"{{"issues":[],"errors":[],"x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
-    check(&json(None), &deep, Ok((Verdict::Safe, &[])));
+    check(&json_with_errors(), &deep, Ok((Verdict::Safe, &[])));
     let deep = format!(r#"{{"issues":[],"errors":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
-    check(&json(None), &deep, Err("tells of 1 errors, the first: [[["));
+    check(&json_with_errors(), &deep, Err("tells of 1 errors, the first: [[["));
     let document = b"{\"issues\":[],\"errors\":[],\"x\":\"\xff\"}";
-    let said = json(None).conclude(document, Severity::High).unwrap_err().to_string();
+    let said = json_with_errors().conclude(document, Severity::High).unwrap_err().to_string();
     assert!(said.contains("it is not JSON: invalid utf-8"), "{said}");
 }
