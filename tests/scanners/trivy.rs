@@ -67,6 +67,55 @@ fn a_model_s_lists_and_texts_are_scanned_and_its_pickle_is_not() {
     }
 }
 
+/// A Dockerfile with a finding that has a line, silenced in each of the ways that Trivy 0.76 knows, and the rest of it as it stood.
+#[test]
+fn what_a_model_says_to_trivy_is_not_heard() {
+    let Some(trivy) = trivy() else {
+        eprintln!("trivy is not installed: that it is not silenced is seen with it alone");
+        return;
+    };
+    let bench = Bench::new();
+    configure(&bench, &trivy, "scanners = [\"secret\", \"misconfig\"]");
+    let check = |mute: &str| {
+        let text = format!("{mute}\nFROM debian\nUSER trivy:ignorant\n{mute}\nENV AWS_SECRET_ACCESS_KEY=abc\n");
+        let tried = bench.run("trivy", "trivy", &[bench.write("Dockerfile", text.as_bytes())], None);
+        let expected = ["medium DS-0001 Dockerfile", "low DS-0026 Dockerfile", "critical DS-0031 Dockerfile"];
+        assert_eq!((tried.findings(), tried.verdict()), (expected.map(str::to_owned).to_vec(), "unsafe"), "{mute}");
+    };
+    check("# the same without");
+    for mute in ["#trivy:ignore:*", "# x tfsec:ignore:DS-0031 trivy:ignore:DS-00*", "#*trivy:exp:2999-01-01:ignore:*"] {
+        check(mute);
+    }
+}
+
+#[test]
+fn what_is_too_large_to_be_copied_is_scanned_unless_it_speaks_to_trivy() {
+    let bench = Bench::new();
+    let reported = |files: &[PathBuf]| {
+        configure(
+            &bench,
+            &recorded(
+                &bench,
+                r#"{"SchemaVersion":2,"Results":[{"Target":"1/poetry.lock","Packages":[{"Name":"x"}]}]}"#,
+                0,
+            ),
+            "max_age_days = 0",
+        );
+        bench.run("trivy", "trivy", files, None)
+    };
+    let large = |words: &str| {
+        let path = bench.write("poetry.lock", b"");
+        let file = fs::File::create(&path).unwrap();
+        file.set_len(65 << 20).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, words.as_bytes(), 64 << 20).unwrap();
+        path
+    };
+    assert_eq!(reported(&[large("# trivial: a comment")]).verdict(), "safe");
+    let tried = reported(&[large("#trivy:ignore:*")]);
+    assert_eq!(tried.verdict(), "inconclusive", "{}", tried.said);
+    assert!(tried.summary().ends_with("without its comments for Trivy: poetry.lock"), "{}", tried.summary());
+}
+
 /// No database can be had in tests: the row is written after Trivy's documentation of its report.
 #[test]
 fn a_vulnerable_package_is_a_finding_of_its_own_severity() {
