@@ -39,6 +39,8 @@ const FILES: &[Packaged] = &[
     packaged!("jenkins/plugin.toml", 0o644),
     packaged!("modelscan/README.md", 0o644),
     packaged!("modelscan/plugin.toml", 0o644),
+    packaged!("modelscan/scan", 0o755),
+    packaged!("modelscan/scan.py", 0o644),
     packaged!("pickle-imports/README.md", 0o644),
     packaged!("pickle-imports/pickle-imports", 0o755),
     packaged!("pickle-imports/pickle_imports/__init__.py", 0o644),

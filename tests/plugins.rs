@@ -265,13 +265,7 @@ fn the_list_names_what_is_found_where_and_who_uses_it() {
     // The packaged ones are searched last: the configuration's own announce stands before them.
     assert!(about("announce")["from"].as_str().unwrap().ends_with("examples/try/plugins/announce"));
     assert_eq!(about("pickle-imports")["from"], "packaged");
-    // A scanner of somebody else's may not be installed, which is said.
-    let is_well = |plugin: &Value| {
-        plugin["fault"].is_null()
-            || (plugin["name"] == "modelscan"
-                && plugin["fault"].as_str().unwrap().contains("is not found in PATH: install it"))
-    };
-    assert!(found.iter().all(is_well), "{found:?}");
+    assert!(found.iter().all(|plugin| plugin["fault"].is_null()), "{found:?}");
     let out = scanrelay().args(["--config", config, "plugin", "list"]).output().unwrap();
     let table = String::from_utf8(out.stdout).unwrap();
     assert!(table.contains("NAME") && table.contains("pickle-imports"), "{table}");

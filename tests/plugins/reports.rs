@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::write;
+use crate::{block, tried, write};
 
 /// Runs a program to its end; then the most memory that it or a child of its had, in KiB, is the last line.
 const MEASURE: &str = "import resource, subprocess, sys
@@ -63,4 +63,32 @@ fn a_report_takes_little_more_memory_than_its_text() {
         assert!(said.to_string().contains(words), "{said}");
         assert!(kib < MOST, "{kib} KiB for {}…", &report[..40]);
     }
+}
+
+/// What Bandit 1.9.4 writes, in part.
+#[test]
+fn the_report_of_the_contract_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("bandit");
+    fs::create_dir(&own).unwrap();
+    write(&own.join("plugin.toml"), block("toml", "# Bandit"), 0o644);
+    let script = "#!/bin/sh\nwhile [ \"$1\" != --output ]; do shift; done\ncat \"${0%/*}/report\" >\"$2\"\nexit 1\n";
+    write(&own.join("bandit"), script, 0o755);
+    let check = |results: &str, errors: &str, loc: u32, code: i32, words: &str| {
+        let totals = format!(r#"{{"_totals":{{"SEVERITY.HIGH":0,"loc":{loc},"nosec":0}}}}"#);
+        let report = format!(r#"{{"errors":[{errors}],"metrics":{totals},"results":[{results}]}}"#);
+        write(&own.join("report"), &report, 0o644);
+        let (exited, said) = tried(own.to_str().unwrap(), &[]);
+        assert_eq!(exited, code, "{said}");
+        assert!(said.to_string().contains(words), "{words:?} is not in {said}");
+    };
+    let row = |severity: &str| {
+        format!(r#"{{"filename":"artifact/1.py","issue_severity":"{severity}","issue_text":"shell","test_id":"B605"}}"#)
+    };
+    check("", "", 4, 0, r#""verdict":"safe""#);
+    check("", "", 0, 0, "it scanned 0 of at least 1");
+    check(&row("LOW"), "", 4, 0, r#""verdict":"safe""#);
+    check(&row("MEDIUM"), "", 4, 0, r#""verdict":"unsafe""#);
+    check(&row("UNDEFINED"), "", 4, 0, r#""verdict":"unsafe""#);
+    check("", r#"{"filename":"artifact/1.py","reason":"syntax error"}"#, 4, 1, "its report tells of 1 errors");
 }

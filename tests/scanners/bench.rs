@@ -82,7 +82,9 @@ impl Bench {
         bench.configure(
             "scanners",
             &format!(
-                r#"[plugins.picklescan]
+                r#"[plugins.modelscan]
+env = {{ PATH = "{modelscan}" }}
+[plugins.picklescan]
 env = {{ PATH = "{picklescan}" }}
 [plugins.fickling]
 env = {{ PATH = "{fickling}" }}
@@ -100,6 +102,7 @@ env = {{ PATH = "{trivy}" }}
 settings = {{ scanners = ["secret"], cache = "{cache}", max_age_days = 0 }}
 "#,
                 root = root().display(),
+                modelscan = path_with(&installed(MODELSCAN)),
                 picklescan = path_with(&installed(PICKLESCAN)),
                 fickling = path_with(&installed(FICKLING)),
                 database = database.display(),
@@ -166,7 +169,6 @@ settings = {{ scanners = ["secret"], cache = "{cache}", max_age_days = 0 }}
     fn scanrelay(&self, config: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scanrelay"));
         command.current_dir(root()).stdin(Stdio::null()).env_remove("SCANRELAY_CONFIG");
-        command.env("PATH", path_with(&installed(MODELSCAN)));
         command.arg("--config").arg(self.file(&format!("{config}.toml")));
         command
     }

@@ -95,6 +95,8 @@ case("evil pytorch", **{"model.pt": pytorch(SYSTEM)})
 case("two of one name", **{"model.zip": zipped(("data.pkl", SYSTEM), ("data.pkl", BENIGN))})
 case("evil beside broken", **{"model.zip": zipped(("a.pkl", SYSTEM), ("b.pkl", b""))})
 # U+D800 by itself, which UTF-8 has no room for, and pickle has.
+case("unnamed evil", **{"good.pkl": BENIGN, "evil": SYSTEM})
+case("unnamed evil in a zip", **{"model.zip": zipped(("good.pkl", BENIGN), ("evil", SYSTEM))})
 case("odd names", **{"model.pkl": b"\x80\x04X\3\0\0\0\xed\xa0\x80X\4\0\0\0name\x930" + SYSTEM[11:]})
 case("truncated evil", **{"model.pkl": SYSTEM[:-2]})
 case("truncated before", **{"model.pkl": SYSTEM[:12]})

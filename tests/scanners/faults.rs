@@ -37,6 +37,7 @@ fn a_tool_that_is_not_installed_is_an_error_with_its_cure() {
     let path = bare(&bench, "bare");
     for (plugin, settings, cure) in [
         ("picklescan", "", "pip install picklescan"),
+        ("modelscan", "", "pip install modelscan"),
         ("fickling", "", "pip install fickling"),
         ("clamav", "", "apt install clamav"),
         ("yara", "rules = \"RULES\"", "apt install yara"),
@@ -54,7 +55,11 @@ fn a_tool_that_is_not_installed_is_an_error_with_its_cure() {
 fn a_library_that_lacks_a_dependency_is_an_error() {
     let bench = Bench::new();
     let path = bare(&bench, "half");
-    for (plugin, words) in [("picklescan", "has no picklescan"), ("fickling", "cannot import fickling")] {
+    for (plugin, words) in [
+        ("picklescan", "has no picklescan"),
+        ("modelscan", "cannot import modelscan"),
+        ("fickling", "cannot import fickling"),
+    ] {
         bench.program("half", plugin, "#!/bin/sh\nexit 1\n");
         let env = format!("env = {{ PATH = \"{}:/usr/bin:/bin\" }}", path.display());
         bench.configure("half", &format!("[plugins.{plugin}]\n{env}\n"));
@@ -146,20 +151,40 @@ fn clamd_has_to_say_what_it_does_not_look_into() {
     check_error(&bench.run("aged", "clamav", &[weights()], None), "does not say how old its database is");
 }
 
-/// Its exit codes are 3 for what it cannot read and for what it does not know, and 2 where it found something and something broke.
+/// It goes by extensions, and of what it passes over its report says no more than a number.
 #[test]
-fn modelscan_s_report_is_its_verdict_and_its_exit_code_is_not() {
+fn modelscan_is_believed_only_where_it_has_looked() {
     let bench = Bench::new();
     let evil = root().join("plugins/modelscan/golden/system.in.pkl");
     let bytes = fs::read(&evil).unwrap();
     let cut_off = bench.write("cut-off.pkl", &bytes[..bytes.len() - 2]);
-    let check = |files: &[&PathBuf], expected: &str| {
+    let check = |files: &[&PathBuf], expected: &str, words: &str| {
         let tried = bench.scan("modelscan", &files.iter().map(|file| (*file).clone()).collect::<Vec<_>>());
         assert_eq!(tried.verdict(), expected, "{files:?}: {}", tried.said);
+        assert!(tried.summary().contains(words), "{words:?} is not in {:?}", tried.summary());
     };
-    check(&[&cut_off], "error");
-    check(&[&bench.write("empty.pkl", b"")], "error");
-    check(&[&weights(), &cut_off], "error");
-    check(&[&cut_off, &evil], "unsafe");
-    check(&[&weights(), &evil], "unsafe");
+    check(&[&cut_off], "inconclusive", "cut-off.pkl: Parsing error");
+    check(&[&bench.write("empty.pkl", b"")], "inconclusive", "empty.pkl: Parsing error");
+    check(&[&weights(), &cut_off], "inconclusive", "scanned 1 of 2 files; not read: cut-off.pkl");
+    check(&[&cut_off, &evil], "unsafe", "");
+    check(&[&weights(), &evil], "unsafe", "");
+    check(&[&weights(), &bench.write("evil.weights", &bytes)], "unsafe", "");
+    check(&[&weights(), &bench.write("evil", &bytes)], "unsafe", "");
+    check(&[&weights(), &bench.write("evil.bin", &bytes)], "unsafe", "");
+    check(&[&weights(), &bench.write("evil.txt", b"cposix\nsystem\n(S'id'\ntR.")], "unsafe", "");
+    check(&[&weights(), &bench.write("half.weights", &bytes[..bytes.len() - 2])], "inconclusive", "half.weights: ");
+    check(&[&weights(), &bench.write("other.bin", b"\0\0")], "inconclusive", "other.bin: Invalid magic number");
+    let texts = [bench.write("README.md", b"# A model\n"), bench.write("config.json", b"{}\n")];
+    check(&[&weights(), &texts[0], &texts[1]], "safe", "it scanned 1 of 3 files");
+    // Its scan breaks off at the second member, which is packed in a way that nobody knows.
+    let zip = bench.file("broken.zip");
+    let packed = "import sys, zipfile\nwith zipfile.ZipFile(sys.argv[2], 'w') as archive:\n    archive.write(sys.argv[1], 'a.pkl')\n    archive.write(sys.argv[1], 'b.pkl')\nwith open(sys.argv[2], 'r+b') as file:\n    data = bytearray(file.read())\n    data[data.rindex(b'PK\\1\\2') + 10] = data[data.rindex(b'PK\\3\\4') + 8] = 99\n    file.seek(0)\n    file.write(data)\n";
+    let made = Command::new("python3").args(["-c", packed]).args([&evil, &zip]).status().unwrap();
+    assert!(made.success());
+    check(&[&zip], "unsafe", "NotImplementedError");
+    // What begins with a pickle's two bytes and goes on as none, as one tensor in many does.
+    check(&[&weights(), &bench.write("tensor", b"\x80\x02\xff\xff")], "safe", "it scanned 1 of 2 files");
+    let hdf = bench.write("model.weights", b"\x89HDF\r\n\x1a\n");
+    check_error(&bench.scan("modelscan", &[weights(), hdf.clone()]), "install modelscan with h5py extras");
+    check(&[&evil, &hdf], "unsafe", "");
 }
