@@ -33,6 +33,7 @@ mod snapshot;
 mod start;
 mod stop;
 mod store;
+mod sweep;
 mod tls;
 mod trace;
 mod trial;

@@ -19,4 +19,5 @@ mod daemon {
     #[allow(dead_code, reason = "the daemon uses what is not used here")]
     #[allow(clippy::allow_attributes, reason = "not in every build is there something unused")]
     pub mod stop;
+    pub mod sweep;
 }

@@ -76,8 +76,10 @@ const DAEMON: &[Room] = &[
     room("clock", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     // A pointer, to whatever it is.
     room("current", &[], PURE),
+    // Takes a folder away, whatever is in it.
+    room("sweep", &[], &["tokio", HTTP, WEB, SQL, PROCESS, CHILD, "std::net", "std::env", "std::thread"]),
     // Folders, and nothing of what is in them.
-    room("cache", &[], &["tokio", HTTP, WEB, SQL, PROCESS, CHILD, "std::net"]),
+    room("cache", &["sweep"], &["tokio", HTTP, WEB, SQL, PROCESS, CHILD, "std::net"]),
     room("breakers", &[], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
     room("stop", &[], &["tokio", HTTP, WEB, SQL, CHILD, "std::fs", "std::net", "std::env", "std::thread", "std::io"]),
     room("running", &["stop"], &[HTTP, WEB, SQL, PROCESS, CHILD, "std::fs", "std::net"]),
@@ -97,7 +99,7 @@ const DAEMON: &[Room] = &[
     // Processes only: neither the registry nor its events' meaning.
     room(
         "runner",
-        &["stop"],
+        &["stop", "sweep"],
         &[
             HTTP,
             WEB,

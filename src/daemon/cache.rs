@@ -7,6 +7,7 @@
 //! cache/NAME/current    a link to the current one, replaced in one step
 //! ```
 
+mod copy;
 mod shown;
 
 use std::fs::{self, DirBuilder, File};
@@ -18,7 +19,10 @@ use std::time::SystemTime;
 use rustix::fs::{FlockOperation, flock, syncfs};
 use rustix::io::Errno;
 
+use copy::{check, copy};
 pub use shown::{CacheRow, Caches};
+
+use super::sweep;
 
 /// A link that was read may lead to a generation that is gone a moment later.
 const LOOKS: u32 = 100;
@@ -150,7 +154,7 @@ impl Cache {
         for path in self.generations().filter(|path| Some(path) != current.as_ref()) {
             let Ok(folder) = File::open(&path) else { continue };
             if flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok()
-                && let Err(error) = fs::remove_dir_all(&path)
+                && let Err(error) = sweep::remove(&path)
             {
                 tracing::warn!(folder = %path.display(), %error, "a former state of a cache was not removed");
             }
@@ -170,6 +174,8 @@ impl Fresh {
     /// Makes it the current generation, once it is on disk.
     pub fn put(mut self) -> Result<(), NotFresh> {
         let linked = || {
+            // What the next one cannot begin with never becomes the current one.
+            check(&self.path)?;
             syncfs(File::open(&self.path)?)?;
             let new = self.cache.root.join(".current.new");
             match fs::remove_file(&new) {
@@ -190,8 +196,7 @@ impl Fresh {
 impl Drop for Fresh {
     fn drop(&mut self) {
         if !self.put
-            && let Err(error) = fs::remove_dir_all(&self.path)
-            && error.kind() != io::ErrorKind::NotFound
+            && let Err(error) = sweep::remove(&self.path)
         {
             tracing::warn!(folder = %self.path.display(), %error, "what an update left was not removed");
         }
@@ -200,23 +205,6 @@ impl Drop for Fresh {
 
 fn number(path: &Path) -> Option<u64> {
     path.file_name()?.to_str()?.parse().ok()
-}
-
-/// Files, folders and links as they are. What is none of these is left out.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (kind, own) = (entry.file_type()?, to.join(entry.file_name()));
-        if kind.is_dir() {
-            DirBuilder::new().mode(0o700).create(&own)?;
-            copy(&entry.path(), &own)?;
-        } else if kind.is_symlink() {
-            symlink(fs::read_link(entry.path())?, &own)?;
-        } else if kind.is_file() {
-            fs::copy(entry.path(), &own)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

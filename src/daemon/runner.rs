@@ -24,7 +24,6 @@ mod process;
 mod record;
 mod result_file;
 mod spec;
-mod sweep;
 mod watch;
 mod watchman;
 mod workdir;

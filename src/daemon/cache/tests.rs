@@ -1,3 +1,7 @@
+use std::os::unix::fs::PermissionsExt;
+
+use rustix::fs::{Mode, OFlags};
+
 use super::*;
 
 struct Bench {
@@ -106,4 +110,60 @@ fn whoever_looks_while_it_is_replaced_sees_a_whole_one() {
             bench.update(&format!("{number} {number}"));
         }
     });
+}
+
+/// Folders in each other, deeper than stack and descriptors reach.
+fn nest(folder: &Path, deep: u32) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut at = rustix::fs::open(folder, flags, Mode::empty()).unwrap();
+    for _ in 0..deep {
+        rustix::fs::mkdirat(&at, c"d", Mode::RWXU).unwrap();
+        at = rustix::fs::openat(&at, c"d", flags, Mode::empty()).unwrap();
+    }
+}
+
+#[test]
+fn what_is_nested_too_deep_is_refused_with_the_cure_and_removed() {
+    let bench = bench();
+    bench.update("one");
+    let fresh = bench.cache.fresh().unwrap();
+    nest(fresh.path(), 5_000);
+    let refused = fresh.put().unwrap_err().to_string();
+    assert!(refused.ends_with("more than 32 folders in each other, and is not copied: correct the plugin's `update`"));
+    assert_eq!(bench.generations(), [1], "it is gone, and the one before stays");
+    // As a killed updater leaves it.
+    fs::create_dir(bench.folder.path().join("clamav/7")).unwrap();
+    nest(&bench.folder.path().join("clamav/7"), 5_000);
+    bench.update("two");
+    assert_eq!(bench.generations(), [2]);
+    // Put there by hand.
+    nest(bench.cache.current().unwrap().unwrap().path(), 40);
+    let refused = bench.cache.fresh().unwrap_err().to_string();
+    assert!(
+        refused.contains("/clamav: it holds more than 32 folders") && refused.contains("remove the link `current`")
+    );
+    fs::remove_file(bench.folder.path().join("clamav/current")).unwrap();
+    bench.update("three");
+    assert_eq!(bench.generations().len(), 1);
+}
+
+#[test]
+fn no_link_is_followed_and_no_privilege_is_copied() {
+    let bench = bench();
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("secret"), "x").unwrap();
+    let fresh = bench.cache.fresh().unwrap();
+    let (tool, pipe) = (fresh.path().join("tool"), fresh.path().join("pipe"));
+    fs::write(&tool, "").unwrap();
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o4750)).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, Mode::RWXU, 0).unwrap();
+    symlink(outside.path(), fresh.path().join("folder")).unwrap();
+    symlink(outside.path().join("secret"), fresh.path().join("file")).unwrap();
+    fresh.put().unwrap();
+    let fresh = bench.cache.fresh().unwrap();
+    assert_eq!(fresh.path().join("tool").metadata().unwrap().permissions().mode() & 0o7777, 0o750);
+    assert!(!fresh.path().join("pipe").exists());
+    for (link, to) in [("folder", outside.path().to_owned()), ("file", outside.path().join("secret"))] {
+        assert_eq!(fs::read_link(fresh.path().join(link)).unwrap(), to);
+    }
 }

@@ -5,7 +5,8 @@ use std::{fmt, fs};
 
 use scanrelay::plugin::printable;
 
-use super::{family, sweep};
+use super::family;
+use crate::daemon::sweep;
 
 /// Something that a predecessor left behind.
 #[derive(Clone, Debug, PartialEq, Eq)]

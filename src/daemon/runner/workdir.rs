@@ -11,7 +11,7 @@ use scanrelay::plugin::printable;
 
 use super::cell::User;
 use super::lend::lend;
-use super::sweep;
+use crate::daemon::sweep;
 
 /// Removed when it is dropped, whatever the plugin made of it.
 pub(super) struct Workdir {

@@ -15,7 +15,7 @@ use rustix::path::Arg;
 const PASSES: u32 = 1 << 20;
 
 /// Removes the folder and everything in it. That it is not there is no fault.
-pub(super) fn remove(folder: &Path) -> Result<()> {
+pub fn remove(folder: &Path) -> Result<()> {
     let top = match open(CWD, folder) {
         Ok(top) => top,
         Err(Errno::NOENT) => return Ok(()),
