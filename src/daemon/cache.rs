@@ -3,7 +3,9 @@
 //!
 //! ```text
 //! cache/NAME/lock       held by whoever makes a generation: one at a time, also from the command line
-//! cache/NAME/12/        a generation; who uses it holds a shared lock on the folder, and nobody removes it
+//! cache/NAME/12/        a generation
+//! cache/NAME/12.lock    who uses it holds a shared lock on this, and nobody removes it; what stands in the generation a plugin
+//!                       can open, and lock out others with
 //! cache/NAME/current    a link to the current one, replaced in one step
 //! ```
 
@@ -37,7 +39,7 @@ pub struct Cache {
 #[derive(Debug)]
 pub struct Held {
     path: PathBuf,
-    _folder: File,
+    _lock: File,
 }
 
 /// A generation to be. When it is dropped and was not put in place, it is removed.
@@ -70,19 +72,32 @@ impl Cache {
         Self { root: all.join(plugin) }
     }
 
-    /// The current generation; `None`: there has never been one.
+    /// The current generation; `None`: there has never been one. Waits for nobody.
     pub fn current(&self) -> io::Result<Option<Held>> {
+        let mut locked = None;
         for _ in 0..LOOKS {
             let Some(path) = self.named()? else { return Ok(None) };
-            let folder = match File::open(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                opened => opened?,
-            };
-            flock(&folder, FlockOperation::LockShared)?;
+            let lock = lock_of(&path);
+            let opened = open_lock(&lock)?;
+            match flock(&opened, FlockOperation::NonBlockingLockShared) {
+                // By whoever removes it, which is done to former ones only: its link has changed meanwhile.
+                Err(Errno::WOULDBLOCK) => {
+                    locked = Some(lock);
+                    continue;
+                }
+                taken => taken?,
+            }
             // Whoever removes it does so under the lock: what has its name still is there to stay.
             if path.exists() {
-                return Ok(Some(Held { path, _folder: folder }));
+                return Ok(Some(Held { path, _lock: opened }));
             }
+            locked = None;
+        }
+        if let Some(lock) = locked {
+            return Err(io::Error::other(format!(
+                "{} is locked by somebody else: end whoever holds it",
+                lock.display()
+            )));
         }
         Err(io::Error::other("its link leads nowhere"))
     }
@@ -111,8 +126,7 @@ impl Cache {
     pub fn fresh(&self) -> Result<Fresh, NotFresh> {
         // A plugin that runs as another user passes through it to its generation.
         DirBuilder::new().recursive(true).mode(0o711).create(&self.root).map_err(|error| self.failed(error))?;
-        let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(self.root.join("lock"));
-        let lock = lock.map_err(|error| self.failed(error))?;
+        let lock = open_lock(&self.root.join("lock")).map_err(|error| self.failed(error))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => return Err(NotFresh::Busy),
             locked => locked.map_err(|error| self.failed(error.into()))?,
@@ -152,11 +166,22 @@ impl Cache {
     fn remove_others(&self) {
         let Ok(current) = self.named() else { return };
         for path in self.generations().filter(|path| Some(path) != current.as_ref()) {
-            let Ok(folder) = File::open(&path) else { continue };
-            if flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok()
-                && let Err(error) = sweep::remove(&path)
-            {
+            let lock = lock_of(&path);
+            let Ok(opened) = open_lock(&lock) else { continue };
+            if flock(&opened, FlockOperation::NonBlockingLockExclusive).is_err() {
+                continue;
+            }
+            if let Err(error) = sweep::remove(&path) {
                 tracing::warn!(folder = %path.display(), %error, "a former state of a cache was not removed");
+            }
+            // Whoever holds it looks whether the folder is there, and its number does not come again.
+            let _ = fs::remove_file(lock);
+        }
+        // Of one that was removed between a look at its name and the lock.
+        for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.extension().is_some_and(|extension| extension == "lock") && !path.with_extension("").exists() {
+                let _ = fs::remove_file(path);
             }
         }
     }
@@ -201,6 +226,15 @@ impl Drop for Fresh {
             tracing::warn!(folder = %self.path.display(), %error, "what an update left was not removed");
         }
     }
+}
+
+/// What is locked by those who use that generation.
+fn lock_of(generation: &Path) -> PathBuf {
+    generation.with_extension("lock")
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    File::options().create(true).truncate(false).write(true).mode(0o600).open(path)
 }
 
 fn number(path: &Path) -> Option<u64> {

@@ -79,7 +79,7 @@ async fn it_is_filled_before_the_first_run_and_an_update_that_fails_leaves_it() 
     assert!(text.contains("scanrelay_cache_updates_total{plugin=\"scan\",result=\"failed\"} 1"), "{text}");
     assert!(fs::read_dir(site.path("state/work")).unwrap().next().is_none(), "no working directory is left");
     let generations = fs::read_dir(site.path("state/cache/scan")).unwrap().count();
-    assert_eq!(generations, 3, "the lock, the link, and what it leads to");
+    assert_eq!(generations, 4, "the lock, the link, and what it leads to with the lock of who uses that");
 }
 
 #[tokio::test]
@@ -125,4 +125,24 @@ async fn it_is_brought_up_to_date_at_the_start_only_where_that_is_long_ago_and_t
     let row = until("the look", || cache(&daemon), |row| row["plugin"] == "scan").await;
     assert!(row["updated_at"].is_number() && row["failure"].is_null(), "{row}");
     assert_eq!(slow.lines("updates"), ["updated"]);
+}
+
+#[tokio::test]
+async fn a_scan_that_locks_its_cache_keeps_nobody_from_it() {
+    let registry = Registry::start();
+    let site = site(&registry, "1h");
+    site.pipe("told");
+    site.pipe("gate");
+    let locks = "exec 9< \"$SCANRELAY_CACHE\"; flock 9; echo up > $SITE/told; read go < $SITE/gate";
+    site.plugin("scan", &format!("[ -e $SITE/locked ] || {{ echo > $SITE/locked; {locks}; }}; {SCAN}"));
+    let daemon = Daemon::start(&site);
+    until("the first update", || cache(&daemon), |row| row["updated_at"].is_number()).await;
+    let first = scanned(&registry, &daemon, "first").await;
+    site.told("told").await;
+    let second = scanned(&registry, &daemon, "second").await;
+    is_safe(&registry, second).await;
+    assert_eq!(site.run(&["plugin", "update", "scan"]).0, 0);
+    site.tell("gate").await;
+    is_safe(&registry, first).await;
+    assert_eq!(words(&site), ["1 1", "1 1"]);
 }

@@ -4,6 +4,9 @@ use rustix::fs::{Mode, OFlags};
 
 use super::*;
 
+/// Longer than anything takes on a loaded machine; reached only when something hangs.
+const LONG: std::time::Duration = std::time::Duration::from_mins(1);
+
 struct Bench {
     folder: tempfile::TempDir,
     cache: Cache,
@@ -112,7 +115,7 @@ fn whoever_looks_while_it_is_replaced_sees_a_whole_one() {
     });
 }
 
-/// Folders in each other, deeper than stack and descriptors reach.
+/// Folders in each other.
 fn nest(folder: &Path, deep: u32) {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut at = rustix::fs::open(folder, flags, Mode::empty()).unwrap();
@@ -122,8 +125,14 @@ fn nest(folder: &Path, deep: u32) {
     }
 }
 
+/// On a small stack, so that it need not be so deep to be too deep.
 #[test]
 fn what_is_nested_too_deep_is_refused_with_the_cure_and_removed() {
+    let thread = std::thread::Builder::new().stack_size(128 << 10).spawn(nested_too_deep);
+    thread.unwrap().join().unwrap();
+}
+
+fn nested_too_deep() {
     let bench = bench();
     bench.update("one");
     let fresh = bench.cache.fresh().unwrap();
@@ -166,4 +175,31 @@ fn no_link_is_followed_and_no_privilege_is_copied() {
     for (link, to) in [("folder", outside.path().to_owned()), ("file", outside.path().join("secret"))] {
         assert_eq!(fs::read_link(fresh.path().join(link)).unwrap(), to);
     }
+}
+
+#[test]
+fn a_scan_cannot_lock_out_the_next_ones() {
+    let bench = bench();
+    bench.update("one");
+    let held = bench.cache.current().unwrap().unwrap();
+    // What a scan may open of it, and how it would keep others from it.
+    let folder = File::open(held.path()).unwrap();
+    flock(&folder, FlockOperation::LockExclusive).unwrap();
+    let (sender, looked) = std::sync::mpsc::channel();
+    let cache = bench.cache.clone();
+    let look = move || sender.send(cache.current().map(|held| held.is_some()).map_err(|error| error.to_string()));
+    std::thread::spawn(look.clone());
+    assert_eq!(looked.recv_timeout(LONG).unwrap(), Ok(true));
+    drop(held);
+    // Nor is anybody waited for who got hold of the lock itself.
+    let lock = File::open(bench.folder.path().join("clamav/1.lock")).unwrap();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    std::thread::spawn(look);
+    let refused = looked.recv_timeout(LONG).unwrap().unwrap_err();
+    assert!(refused.contains("clamav/1.lock is locked by somebody else"), "{refused}");
+    drop((folder, lock));
+    bench.update("two");
+    let lock = |generation: u32| bench.folder.path().join(format!("clamav/{generation}.lock"));
+    assert!(!lock(1).exists() && !lock(2).exists(), "the lock goes with its generation");
+    assert!(bench.cache.current().unwrap().is_some() && lock(2).exists());
 }

@@ -191,7 +191,7 @@ impl Live {
     }
 
     /// The cache that a run looks things up in, held for as long as it runs.
-    async fn cache(&self, plugin: &Plugin) -> Result<Option<Held>, Outcome> {
+    async fn cache(&self, plugin: &Plugin, stop: &CancellationToken) -> Result<Option<Held>, Outcome> {
         if !plugin.cache {
             return Ok(None);
         }
@@ -203,9 +203,14 @@ impl Live {
                 cache.current_or_empty().map(Some).map_err(|error| error.to_string())
             }
         });
+        // The disk may be slow, and a drain does not wait for it.
+        let found = tokio::select! {
+            found = found => found,
+            () = stop.cancelled() => return Err(Outcome::Drained),
+        };
         // The plugin has not been run: none of it costs it an attempt.
         let later = |reason: String| Outcome::Unreachable { reason, retry_after: None };
-        match found.await.unwrap_or_else(|error| Err(error.to_string())) {
+        match found.unwrap_or_else(|error| Err(error.to_string())) {
             Ok(Some(held)) => Ok(Some(held)),
             Ok(None) => Err(later(format!(
                 "the cache of {0} was never filled: see the log for its update, or scanrelay plugin update {0}",
@@ -243,7 +248,7 @@ impl Effects for Live {
             program: self.programs.digest(&plugin.program).await,
             sandboxed: Some(sandboxed(&plugin.cell, self.kernel)),
         });
-        let cache = match self.cache(plugin).await {
+        let cache = match self.cache(plugin, stop.token()).await {
             Ok(cache) => cache,
             Err(outcome) => return outcome.into(),
         };
