@@ -159,7 +159,8 @@ async fn start(spec: &Spec) -> Result<Started, String> {
         }
         let marker = cell::marker();
         let mut command = spec.command(&workdir, &marker)?;
-        let leader = Leader::start(&mut command, &run.id).map_err(|error| spec.why_not_started(&error))?;
+        let leader =
+            Leader::start(&mut command, &run.id, spec.cell.is_some()).map_err(|error| spec.why_not_started(&error))?;
         Ok(Started { leader, document, workdir, marker })
     });
     started.await.unwrap_or_else(|error| Err(format!("the plugin was not started: {error}")))

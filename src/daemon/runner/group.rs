@@ -10,7 +10,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
-use super::{family, orphans};
+use super::family::{self, Ended, Family};
 
 /// A process that leads a group of its own. When it is dropped the whole family is killed and the leader reaped.
 ///
@@ -19,20 +19,19 @@ use super::{family, orphans};
 pub(super) struct Leader {
     /// `None` once it has been reaped.
     child: Option<Child>,
-    pid: Pid,
     /// Readable when it has exited.
     exit: Arc<OwnedFd>,
-    run: String,
+    family: Family,
 }
 
 impl Leader {
     /// Starts the command. Not to be called on the process's first thread, whose children are the [`orphans`]; it blocks
-    /// until the program is there or is not.
-    pub(super) fn start(command: &mut Command, run: &str) -> io::Result<Self> {
+    /// until the program is there or is not. `marked`: it bears the run's mark.
+    pub(super) fn start(command: &mut Command, run: &str, marked: bool) -> io::Result<Self> {
         let mut child = command.spawn()?;
         let pid = Pid::from_child(&child);
         match pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(exit) => Ok(Self { child: Some(child), pid, exit: Arc::new(exit), run: run.to_owned() }),
+            Ok(exit) => Ok(Self { child: Some(child), exit: Arc::new(exit), family: Family::of(run, pid, marked) }),
             Err(error) => {
                 let _ = kill_process_group(pid, Signal::KILL);
                 child.wait()?;
@@ -44,7 +43,7 @@ impl Leader {
 
     fn signal(&self, signal: Signal) {
         if self.child.is_some() {
-            let _ = kill_process_group(self.pid, signal);
+            let _ = kill_process_group(self.family.leader(), signal);
         }
     }
 
@@ -61,7 +60,7 @@ impl Drop for Leader {
             return;
         }
         self.signal(Signal::KILL);
-        family::end_run(&self.run, self.pid);
+        self.family.end();
         family::await_exit(&[&*self.exit]);
         if self.reap().is_none()
             && let Some(mut child) = self.child.take()
@@ -109,9 +108,9 @@ impl Group {
         let _ = self.exit.readable().await;
     }
 
-    /// Its leader's number.
-    pub(super) fn leader(&self) -> Pid {
-        self.leader.pid
+    /// All of the run.
+    pub(super) fn family(&self) -> &Family {
+        &self.leader.family
     }
 
     /// Signals the whole group. That nobody is left is no fault.
@@ -119,14 +118,13 @@ impl Group {
         self.leader.signal(signal);
     }
 
-    /// After the leader's exit: kills whom it left behind, and names them.
-    pub(super) async fn end_family(&self) -> Vec<String> {
-        if !orphans::any() {
-            return Vec::new();
+    /// After the leader's exit, or when that cannot be had: kills whom it left behind.
+    pub(super) async fn end_family(&self) -> Ended {
+        if family::has_exited(&self.leader.exit) && !self.leader.family.any() {
+            return Ended::default();
         }
-        let (run, leader) = (self.leader.run.clone(), self.leader.pid);
-        let ended = tokio::task::spawn_blocking(move || family::end_run(&run, leader)).await.unwrap_or_default();
-        ended.into_iter().map(|process| format!("{} (pid {})", process.name, process.pid)).collect()
+        let family = self.leader.family.clone();
+        tokio::task::spawn_blocking(move || family.end()).await.unwrap_or_default()
     }
 
     /// Reaps the leader. `None`: it has not exited. From here on the group cannot be signalled.

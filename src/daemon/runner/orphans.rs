@@ -18,12 +18,6 @@ pub(super) fn adopt() -> io::Result<()> {
     Ok(set_child_subreaper(Some(getpid()))?)
 }
 
-/// Whether somebody may have been left behind. `true` also when that cannot be known: no adoption, or a kernel without
-/// `CONFIG_PROC_CHILDREN`.
-pub(super) fn any() -> bool {
-    adopted().is_none_or(|orphans| !orphans.is_empty())
-}
-
 /// Buries those of them that are dead: nobody else does.
 pub(super) fn reap() {
     for orphan in adopted().into_iter().flatten() {
@@ -31,9 +25,14 @@ pub(super) fn reap() {
     }
 }
 
-/// Who they are. `None`: that cannot be known.
+/// Who they are. `None`: that cannot be known, without adoption or with a kernel without `CONFIG_PROC_CHILDREN`.
 pub(super) fn adopted() -> Option<Vec<Pid>> {
     child_subreaper().ok().flatten()?;
-    let children = fs::read_to_string(format!("/proc/self/task/{}/children", getpid())).ok()?;
+    children_of(getpid())
+}
+
+/// The children that belong to one of our threads.
+pub(super) fn children_of(thread: Pid) -> Option<Vec<Pid>> {
+    let children = fs::read_to_string(format!("/proc/self/task/{thread}/children")).ok()?;
     children.split_ascii_whitespace().map(number).collect()
 }

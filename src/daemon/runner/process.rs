@@ -43,20 +43,56 @@ pub(super) fn number(text: &str) -> Option<Pid> {
     Pid::from_raw(text.parse().ok().filter(|number: &i32| *number > 0)?)
 }
 
+/// What a process is to a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kin {
+    /// Of it, alive or dead.
+    Own,
+    /// Alive, and not of it.
+    Stranger,
+    /// Dead, and nothing that it still has tells whose it was.
+    Dead,
+    /// There is none.
+    Gone,
+}
+
+impl Kin {
+    /// What the dead still have is looked at first, and what is quickest before that.
+    pub(super) fn of(pid: Pid, run: &str, leader: Pid) -> Self {
+        if Mark::borne_by(pid) == Some(Mark::of(run)) {
+            return Self::Own;
+        }
+        let Some(stat) = Stat::of(pid) else { return Self::Gone };
+        if stat.group == Some(leader) || !stat.dead && run_of(pid).as_deref() == Some(run.as_bytes()) {
+            return Self::Own;
+        }
+        if stat.dead { Self::Dead } else { Self::Stranger }
+    }
+}
+
 impl Process {
     /// `None`: there is none, or it is dead and waits to be reaped.
     pub(super) fn look(pid: Pid) -> Option<Self> {
-        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-        let Stat { name, group, exiting } = Stat::parse(&stat)?;
-        let environ = environ(pid);
-        let run = environ.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(RUN_ID));
-        Some(Self { pid, name, group, run: run.map(<[u8]>::to_vec), mark: Mark::borne_by(pid), exiting })
+        let Stat { name, group, exiting, dead } = Stat::of(pid)?;
+        (!dead).then(|| Self { pid, name, group, run: run_of(pid), mark: Mark::borne_by(pid), exiting })
+    }
+
+    /// One that was killed and has not been reaped: its name is what matters of it.
+    pub(super) fn killed(pid: Pid) -> Option<Self> {
+        let Stat { name, group, .. } = Stat::of(pid)?;
+        Some(Self { pid, name, group, run: None, mark: None, exiting: false })
     }
 
     /// Whether it is one of that run's.
     pub(super) fn is_of(&self, run: &str, leader: Pid) -> bool {
         self.group == Some(leader) || self.mark == Some(Mark::of(run)) || self.run.as_deref() == Some(run.as_bytes())
     }
+}
+
+/// The run that it names in its environment.
+fn run_of(pid: Pid) -> Option<Vec<u8>> {
+    let environ = environ(pid);
+    environ.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(RUN_ID)).map(<[u8]>::to_vec)
 }
 
 /// Empty of other users' processes, which are none of ours: theirs cannot be read.
@@ -78,11 +114,17 @@ struct Stat {
     name: String,
     group: Option<Pid>,
     exiting: bool,
+    /// It waits to be reaped, or is being reaped.
+    dead: bool,
 }
 
 impl Stat {
+    fn of(pid: Pid) -> Option<Self> {
+        Self::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
     /// `pid (name) state parent group session terminal its-group flags …`, where the name may hold anything, also `) Z 1`.
-    /// `None`: dead, or being reaped. The state is the first thread's, and the number of threads is the eleventh after the
+    /// The state is the first thread's, and the number of threads is the eleventh after the
     /// flags.
     fn parse(stat: &[u8]) -> Option<Self> {
         let (open, close) = (stat.iter().position(|byte| *byte == b'(')?, stat.iter().rposition(|byte| *byte == b')')?);
@@ -94,10 +136,9 @@ impl Stat {
         let flags: u32 = fields.nth(3)?.parse().ok()?;
         let alone = fields.nth(10)?.parse::<u32>().ok()? <= 1;
         // Whoever has no group any more has been reaped while we asked, whatever its state was a moment before.
-        if matches!(state, "X" | "x") || state == "Z" && alone || group == "-1" {
-            return None;
-        }
-        Some(Self { name: printable(&name).into_owned(), group: number(group), exiting: flags & EXITING != 0 && alone })
+        let dead = matches!(state, "X" | "x") || state == "Z" && alone || group == "-1";
+        let exiting = flags & EXITING != 0 && alone;
+        Some(Self { name: printable(&name).into_owned(), group: number(group), exiting, dead })
     }
 }
 
@@ -112,8 +153,9 @@ mod tests {
                 name: name.to_owned(),
                 group: Pid::from_raw(group),
                 exiting,
+                dead: false,
             });
-            assert_eq!(Stat::parse(stat.as_bytes()), expected, "{stat}");
+            assert_eq!(Stat::parse(stat.as_bytes()).filter(|stat| !stat.dead), expected, "{stat}");
         };
         let rest = |flags: u32, threads: u32| format!("1 5 5 0 -1 {flags} 29 65 21 2 5 2 3 3 20 0 {threads} 0 44");
         check(&format!("7 (sh) S {}", rest(0x40_0000, 1)), Some(("sh", 5, false)));

@@ -194,6 +194,13 @@ fn exists(pid: &str) -> bool {
     Path::new("/proc").join(pid).exists()
 }
 
+#[expect(clippy::disallowed_methods, reason = "the test needs a pipe with a name")]
+fn mkfifo(path: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new("/usr/bin/mkfifo");
+    command.arg(path);
+    command
+}
+
 fn secret(bytes: &[u8]) -> (String, Secret) {
     ("TOKEN".to_owned(), Secret::new(bytes).unwrap())
 }

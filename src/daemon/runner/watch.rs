@@ -11,8 +11,10 @@ use tokio::time::{Instant, sleep};
 
 use super::Spec;
 use super::conclude::Cut;
+use super::family::Ended;
 use super::group::Group;
 use super::listen::Listener;
+use super::process::Process;
 use super::watchman::{Breach, Watchman};
 use super::workdir::Workdir;
 use crate::daemon::stop::{Stop, Why};
@@ -33,7 +35,7 @@ const IN_FLIGHT: usize = 2 * 1024 * 1024;
 const NAMED: usize = 16;
 
 /// That we ended it, why, and until when its family may take to end by itself.
-pub(super) type Ended = (Cut, Instant);
+pub(super) type Cutoff = (Cut, Instant);
 
 /// Feeds stdin and listens until the leader has exited. At timeout or when it has to stop: `stop.json`, SIGTERM to the group, the
 /// grace, SIGKILL.
@@ -45,7 +47,7 @@ pub(super) async fn attend(
     workdir: &Workdir,
     spec: &Spec,
     stop: &Stop,
-) -> Option<Ended> {
+) -> Option<Cutoff> {
     let mut feeding = pin!(feed(stdin, document));
     let mut alarm = pin!(sleep(spec.timeout));
     let mut breach = pin!(breach(group, workdir, spec));
@@ -106,7 +108,7 @@ fn tell_why(cut: Cut, stop: &Stop, listener: &mut Listener, workdir: &Workdir) {
 async fn breach(group: &Group, workdir: &Workdir, spec: &Spec) -> Breach {
     let Some(cell) = &spec.cell else { return std::future::pending().await };
     let given = spec.invocation.artifact.as_ref().map_or(0, |artifact| artifact.size);
-    Watchman::new(group.leader(), &spec.invocation.run.id, workdir.path(), cell.bounds, given).breach().await
+    Watchman::new(group.family().clone(), workdir.path(), cell.bounds, given).breach().await
 }
 
 /// That the plugin does not read its input is no fault.
@@ -115,16 +117,19 @@ async fn feed(mut stdin: ChildStdin, document: &[u8]) {
 }
 
 /// After the leader's exit: hears the rest, names and kills whoever is left, and stops listening after a bound.
-pub(super) async fn bury(group: &Group, listener: &mut Listener, workdir: &Workdir, ended: Option<Ended>) {
+pub(super) async fn bury(group: &Group, listener: &mut Listener, workdir: &Workdir, ended: Option<Cutoff>) {
     let wait = ended.map_or(SETTLE, |(_, until)| until.saturating_duration_since(Instant::now()));
     let closed = hear_out(listener, workdir, wait).await;
-    let family = group.end_family().await;
-    for process in family.iter().take(NAMED) {
+    let Ended { who, left } = group.end_family().await;
+    for Process { name, pid, .. } in who.iter().take(NAMED) {
         let deed = if closed { "was left behind by the plugin" } else { "held the plugin's output open after its end" };
-        listener.remark(format!("{process} {deed}, and was killed"));
+        listener.remark(format!("{name} (pid {pid}) {deed}, and was killed"));
     }
-    if let Some(more) = family.len().checked_sub(NAMED).filter(|more| *more > 0) {
+    if let Some(more) = who.len().checked_sub(NAMED).filter(|more| *more > 0) {
         listener.remark(format!("and {more} more, which were killed too"));
+    }
+    if left {
+        listener.remark("somebody whom the plugin left behind could not be caught, or hangs in the kernel".to_owned());
     }
     if !closed && !hear_out(listener, workdir, LAST_WORDS).await {
         listener.remark("the plugin's output was still open, and was read no further".to_owned());

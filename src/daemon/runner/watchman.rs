@@ -13,7 +13,7 @@ use rustix::process::Pid;
 use tokio::time::sleep;
 
 use super::cell::Bounds;
-use super::orphans;
+use super::family::Family;
 use super::process::{Process, number};
 
 /// How often it is looked.
@@ -41,8 +41,7 @@ pub(super) enum Breach {
 /// What is looked after.
 #[derive(Clone)]
 pub(super) struct Watchman {
-    leader: Pid,
-    run: String,
+    family: Family,
     folder: PathBuf,
     bounds: Bounds,
     /// Free on the disk when it began.
@@ -51,9 +50,9 @@ pub(super) struct Watchman {
 
 impl Watchman {
     /// `given`: what was put into the folder.
-    pub(super) fn new(leader: Pid, run: &str, folder: &Path, mut bounds: Bounds, given: u64) -> Self {
+    pub(super) fn new(family: Family, folder: &Path, mut bounds: Bounds, given: u64) -> Self {
         bounds.disk = bounds.disk.saturating_add(given);
-        Self { leader, run: run.to_owned(), folder: folder.to_owned(), bounds, free: free(folder) }
+        Self { family, folder: folder.to_owned(), bounds, free: free(folder) }
     }
 
     /// Comes back when the run has gone too far. Losing the future loses nothing.
@@ -90,11 +89,9 @@ impl Watchman {
     /// Processes and threads of the run, up to one more than it may have: its leader's descendants, and those whose parents
     /// ended before them, which are ours now.
     fn tasks(&self) -> u32 {
-        let adopted = orphans::adopted()
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|pid| Process::look(*pid).is_some_and(|process| process.is_of(&self.run, self.leader)));
-        let mut waiting: Vec<Pid> = adopted.chain([self.leader]).collect();
+        let orphans = self.family.orphans().unwrap_or_default().into_iter();
+        let own = orphans.filter(|pid| Process::look(*pid).is_some_and(|process| self.family.has(&process)));
+        let mut waiting: Vec<Pid> = own.chain([self.family.leader()]).collect();
         let mut tasks = 0;
         while let Some(pid) = waiting.pop() {
             for thread in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
@@ -160,7 +157,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let count = |processes| {
             let bounds = Bounds { memory: 0, cpu: Duration::ZERO, file_size: 0, disk: 0, open_files: 0, processes };
-            Watchman::new(rustix::process::getpid(), "none", root.path(), bounds, 0).tasks()
+            Watchman::new(Family::of("none", rustix::process::getpid(), false), root.path(), bounds, 0).tasks()
         };
         let (go, gone) = std::sync::mpsc::channel::<()>();
         let other = std::thread::spawn(move || gone.recv());

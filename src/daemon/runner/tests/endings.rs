@@ -94,13 +94,6 @@ async fn children_get_the_rest_of_the_grace_when_their_leader_goes_first() {
     assert_eq!((text(&run).as_str(), run.end), ("cleaned\n", End::Cancelled));
 }
 
-#[expect(clippy::disallowed_methods, reason = "the test needs a pipe with a name")]
-fn mkfifo(path: &Path) -> std::process::Command {
-    let mut command = std::process::Command::new("/usr/bin/mkfifo");
-    command.arg(path);
-    command
-}
-
 #[tokio::test]
 async fn cancelled_before_the_start_is_not_started() {
     let stage = Stage::new("echo started > ../started");

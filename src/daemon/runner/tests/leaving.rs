@@ -1,8 +1,12 @@
 //! Nothing stays behind.
 
+use std::fs::File;
 use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Stdio};
+
+use rustix::fs::OFlags;
 
 use super::super::leftovers::Leftover;
 use super::super::mark::Mark;
@@ -57,6 +61,69 @@ async fn a_holder_who_cannot_be_found_is_not_waited_for() {
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     }
     stage.assert_clean();
+}
+
+/// A run that starts that in Python, in the background. All of it hold a pipe open, by which it is seen who is left.
+async fn leaves_nobody(stage: Stage, python: &str) -> Run {
+    let pipe = stage.root.path().join("held");
+    assert!(tokio::process::Command::from(mkfifo(&pipe)).status().await.unwrap().success());
+    let stage = stage.with(|spec| {
+        let held = pipe.display();
+        spec.args[1] = format!("cat > leave.py <<'END'\n{python}\nEND\npython3 leave.py 9<> {held} & {SAFE}");
+    });
+    let folder = stage.root.path().to_owned();
+    let stage = stage.writing(&folder);
+    let run = stage.run().await;
+    // Whoever has it open for writing is alive.
+    let mut held = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(&pipe).unwrap();
+    let alive = held.read(&mut [0]);
+    assert!(matches!(alive, Ok(0)), "somebody is left: {alive:?}\n{}", text(&run));
+    run
+}
+
+#[tokio::test]
+async fn who_goes_from_process_to_process_is_caught() {
+    // Each lives for a moment only, in a session of its own. It would end by itself.
+    let hops = |times: u32| {
+        format!(
+            "import os, time\nend = time.monotonic() + 100\nfor n in range({times}):\n  if os.fork(): os._exit(0)\n  os.setsid()\n  if time.monotonic() > end: break"
+        )
+    };
+    let run = leaves_nobody(Stage::new(""), &hops(1_000_000)).await;
+    assert_eq!(run.end, scan(Verdict::Safe));
+    assert!(text(&run).contains("python3 (pid ") && text(&run).contains("and was killed"), "{}", text(&run));
+    assert!(!text(&run).contains("could not be caught"), "{}", text(&run));
+    let run = leaves_nobody(Stage::new("").with(|spec| spec.cell = None), &hops(1_000_000)).await;
+    assert!(!text(&run).contains("could not be caught"), "{}", text(&run));
+}
+
+#[tokio::test]
+async fn who_makes_himself_a_sibling_of_his_parent_is_found() {
+    // The cell refuses the call.
+    let stage = Stage::new("").with(|spec| spec.cell = None);
+    let clone = format!(
+        "import ctypes, os, time
+pid = ctypes.CDLL(None).syscall({}, 0x8000 | 17, 0, 0, 0, 0)
+if pid:
+  print('{{\"type\":\"progress\",\"message\":\"%d\"}}' % pid, flush=True)
+  print('{{\"type\":\"result\",\"verdict\":\"safe\"}}')
+else:
+  os.setsid()
+  os.closerange(0, 3)
+  time.sleep(1000)",
+        nix::libc::SYS_clone
+    );
+    let stage = stage.with(|spec| spec.args[1] = format!("cat > c.py <<'END'\n{clone}\nEND\nexec python3 c.py"));
+    let mut started = stage.start();
+    let pid = started.progress().await;
+    let run = started.end().await;
+    assert_eq!(run.end, scan(Verdict::Safe));
+    assert!(
+        text(&run).contains(&format!("(pid {pid}) was left behind by the plugin, and was killed")),
+        "{}",
+        text(&run)
+    );
+    assert!(!exists(&pid), "killed and reaped");
 }
 
 #[tokio::test]
