@@ -75,8 +75,9 @@ async fn five_hundred_slow_ones_hold_up_nobody() {
     let took = served(&daemon, 50).await;
     let (alive, over) = dribbling.await.unwrap();
     println!("50 served in {took:?} beside 500 slow ones; the last of these was let go after {over:?}");
-    assert!(took < Duration::from_secs(10), "50 deliveries took {took:?}");
-    assert!(alive == 0 && over < Duration::from_secs(20), "{alive} are still there after {over:?}");
+    // One behind the other they would take twice as long, at 3 s each.
+    assert!(took < LONG, "50 deliveries took {took:?}");
+    assert_eq!(alive, 0, "are still there after {over:?}");
     until("room", || async { descriptors(&daemon) }, |now| *now < before + 100).await;
     let count = Count::of_all_ended(&daemon, LONG).await;
     count.check("500 slow connections", &(1..=50).collect());

@@ -11,7 +11,7 @@ pub mod senders;
 pub mod weather;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -136,9 +136,14 @@ webhook = {webhook}
         path
     }
 
-    /// A plugin in shell. `$SITE` is the site's folder.
+    /// A plugin in shell. `$SITE` is the site's folder. Another process writes it: what other tests start at this moment has
+    /// our descriptors until it is executed, and a program that is open for writing is not (`ETXTBSY`).
     pub fn plugin(&self, name: &str, script: &str) {
-        self.write(name, &format!("#!/bin/sh\n{script}\n"), 0o755);
+        let writes = "cat > \"$0.new\" && chmod 755 \"$0.new\" && mv \"$0.new\" \"$0\"";
+        let mut writer = Command::new("/bin/sh");
+        let mut writer = writer.args(["-c", writes]).arg(self.path(name)).stdin(Stdio::piped()).spawn().unwrap();
+        write!(writer.stdin.take().unwrap(), "#!/bin/sh\n{script}\n").unwrap();
+        assert!(writer.wait().unwrap().success(), "{name} was not written");
     }
 
     /// Every line that plugins appended to a file of the site.

