@@ -4,6 +4,8 @@
 
 #[path = "cell/calls.rs"]
 mod calls;
+#[path = "cell/hiding.rs"]
+mod hiding;
 #[path = "cell/many.rs"]
 mod many;
 #[path = "cell/planted.rs"]

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, getpgid, kill_process_group, pidfd_open, pidfd_send_signal};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
@@ -34,6 +34,7 @@ impl Leader {
             Ok(exit) => Ok(Self { child: Some(child), exit: Arc::new(exit), family: Family::of(run, pid, marked) }),
             Err(error) => {
                 let _ = kill_process_group(pid, Signal::KILL);
+                let _ = child.kill();
                 child.wait()?;
                 let why = format!("its end cannot be waited for (Linux 5.3 is needed): {error}");
                 Err(io::Error::new(io::Error::from(error).kind(), why))
@@ -41,9 +42,15 @@ impl Leader {
         }
     }
 
+    /// To the group, and to the leader himself where he is not in it: not yet, or not any more.
     fn signal(&self, signal: Signal) {
-        if self.child.is_some() {
-            let _ = kill_process_group(self.family.leader(), signal);
+        if self.child.is_none() {
+            return;
+        }
+        let leader = self.family.leader();
+        let _ = kill_process_group(leader, signal);
+        if signal == Signal::KILL || getpgid(Some(leader)) != Ok(leader) {
+            let _ = pidfd_send_signal(&self.exit, signal);
         }
     }
 

@@ -86,7 +86,7 @@ pub enum Word {
 }
 
 impl Spec {
-    /// The command, ready to start: no shell, a clean environment, a process group of its own. What the launcher has to say
+    /// The command, ready to start: no shell, a clean environment, a process group of its own, the launcher's doing where there is one. What the launcher has to say
     /// begins with the marker.
     ///
     /// Without `pre_exec`, so that the standard library uses `posix_spawn`: nothing of ours runs between fork and exec.
@@ -108,7 +108,11 @@ impl Spec {
         ];
         places.extend(cache.iter().map(|cache| ("{cache}", cache.clone())));
         command.args(self.args.iter().map(|arg| fill(arg, &places)));
-        command.env_clear().current_dir(workdir.path()).process_group(0);
+        command.env_clear().current_dir(workdir.path());
+        // The launcher takes a session of its own, which whoever leads a group cannot do.
+        if self.cell.is_none() {
+            command.process_group(0);
+        }
         command.env("PATH", &self.path).env("LANG", &self.lang);
         command.env("HOME", workdir.path()).env("TMPDIR", workdir.path());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));

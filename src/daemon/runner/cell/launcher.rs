@@ -66,6 +66,8 @@ fn confine(orders: &Orders) -> Result<Kernel, Refusal> {
     let limit =
         |what: &'static str| move |error: io::Error| Refusal::Limit { what: what.to_owned(), cause: error.to_string() };
     descriptors::close().map_err(limit("that nothing is open in it (/proc)"))?;
+    // Out of reach of groups that are not its own, and nobody of it can join ours.
+    rustix::process::setsid().map_err(io::Error::from).map_err(limit("its own session"))?;
     bounds::apply(&orders.bounds, orders.mark).map_err(limit("its resource limits"))?;
     let walls = Walls::make(orders).map_err(limit("what it may open (Landlock)"))?;
     let filter = calls::filter(Sockets { network: orders.network, local: orders.local_sockets });

@@ -75,6 +75,31 @@ async fn who_ignores_sigterm_is_killed_after_the_grace() {
     stage.assert_clean();
 }
 
+/// In Python, since a shell cannot.
+fn joins_us(then: &str) -> String {
+    format!(
+        "exec python3 -c 'import os, signal, time\n{then}\ntry:\n  os.setpgid(0, os.getpgid(os.getppid()))\n  joined = \"joined\"\nexcept PermissionError: joined = \"refused\"\nprint(\"{{\\\"type\\\":\\\"progress\\\",\\\"message\\\":\\\"%s %d\\\"}}\" % (joined, os.getpid()), flush=True)\ntime.sleep(1000)'"
+    )
+}
+
+#[tokio::test]
+async fn a_leader_who_joins_our_group_is_reached() {
+    let hears = "signal.signal(signal.SIGTERM, lambda *_: (print(\"bye\", flush=True), os._exit(0)))";
+    let ignores = "signal.signal(signal.SIGTERM, signal.SIG_IGN)";
+    for (then, grace, words) in [(hears, Duration::from_secs(30), "bye\n"), (ignores, Duration::from_millis(100), "")] {
+        let stage = Stage::new(&joins_us(then)).with(|spec| {
+            spec.cell = None;
+            spec.grace = grace;
+        });
+        let mut started = stage.start();
+        let told = started.progress().await;
+        let pid = told.strip_prefix("joined ").unwrap();
+        started.cancel.cancel();
+        let run = started.end().await;
+        assert_eq!((text(&run).as_str(), &run.end, exists(pid)), (words, &End::Cancelled, false));
+    }
+}
+
 #[tokio::test]
 async fn children_get_the_rest_of_the_grace_when_their_leader_goes_first() {
     let stage = Stage::new(&format!(
