@@ -24,6 +24,7 @@ mod process;
 mod record;
 mod result_file;
 mod spec;
+mod usage;
 mod watch;
 mod watchman;
 mod workdir;

@@ -101,6 +101,14 @@ fn over(breach: Breach) -> String {
         Breach::Processes(most) => {
             format!("it had more than {most} processes and threads at a time (limits.processes)")
         }
+        Breach::Memory(most) => {
+            format!("one of its processes had more than {most} bytes of memory, shared memory among it (limits.memory)")
+        }
+        Breach::Nameless(most) => {
+            format!(
+                "it had more than {most} bytes in its working directory and in open files without a name (limits.disk)"
+            )
+        }
         Breach::Disk(most) => format!("it had more than {most} bytes in its working directory (limits.disk)"),
         Breach::Entries => "it made more files than can be counted".to_owned(),
         Breach::Hidden => "it made a folder that cannot be looked into".to_owned(),

@@ -82,6 +82,15 @@ impl Family {
         Kin::of(pid, &self.run, self.leader)
     }
 
+    /// Buries an orphan of the run's that is dead. Nobody else does before the run ends.
+    pub(super) fn bury(&self, pid: Pid) {
+        if let Ok(handle) = pidfd_open(pid, PidfdFlags::empty())
+            && self.kin(pid) == Kin::Own
+        {
+            bury(&handle);
+        }
+    }
+
     /// Ends who is left of the run: in its leader's group, with its mark, or with its id in the environment. Names them, but
     /// not those who were on their way out by themselves: who has closed its output, as all do who exit, may be there for a
     /// moment yet.

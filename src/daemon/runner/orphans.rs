@@ -8,10 +8,16 @@
 
 use std::fs;
 use std::io;
+use std::time::Duration;
 
 use rustix::process::{Pid, WaitOptions, child_subreaper, getpid, set_child_subreaper, waitpid};
 
+use tokio::time::sleep;
+
 use super::process::number;
+
+/// How often the dead are buried where nobody counts them.
+const EVERY: Duration = Duration::from_millis(250);
 
 /// From now on orphans of our plugins are ours.
 pub(super) fn adopt() -> io::Result<()> {
@@ -22,6 +28,14 @@ pub(super) fn adopt() -> io::Result<()> {
 pub(super) fn reap() {
     for orphan in adopted().into_iter().flatten() {
         let _ = waitpid(Some(orphan), WaitOptions::NOHANG);
+    }
+}
+
+/// Does so for as long as it is asked: the dead hold their numbers, of which the machine has so many.
+pub(super) async fn go_on_reaping<T>() -> T {
+    loop {
+        sleep(EVERY).await;
+        let _ = tokio::task::spawn_blocking(reap).await;
     }
 }
 

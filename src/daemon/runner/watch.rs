@@ -14,6 +14,7 @@ use super::conclude::Cut;
 use super::family::Ended;
 use super::group::Group;
 use super::listen::Listener;
+use super::orphans;
 use super::process::Process;
 use super::watchman::{Breach, Watchman};
 use super::workdir::Workdir;
@@ -104,9 +105,10 @@ fn tell_why(cut: Cut, stop: &Stop, listener: &mut Listener, workdir: &Workdir) {
     }
 }
 
-/// Comes back when the run has gone over what it may use as a whole. Without a cell it may use everything.
+/// Comes back when the run has gone over what it may use as a whole. Without a cell it may use everything, and only its dead
+/// are buried.
 async fn breach(group: &Group, workdir: &Workdir, spec: &Spec) -> Breach {
-    let Some(cell) = &spec.cell else { return std::future::pending().await };
+    let Some(cell) = &spec.cell else { return orphans::go_on_reaping().await };
     let given = spec.invocation.artifact.as_ref().map_or(0, |artifact| artifact.size);
     Watchman::new(group.family().clone(), workdir.path(), cell.bounds, given).breach().await
 }
