@@ -11,6 +11,7 @@ use rustix::process::{
 };
 use rustix::thread::gettid;
 
+use super::mark::Mark;
 use super::orphans;
 use super::process::{Kin, Process, all};
 
@@ -32,6 +33,7 @@ const QUIET: u32 = 2;
 #[derive(Clone)]
 pub(super) struct Family {
     run: String,
+    mark: Mark,
     /// Must not have been reaped, or its number may belong to somebody else.
     leader: Pid,
     /// The thread of ours that started it, whose child it is.
@@ -51,7 +53,7 @@ pub(super) struct Ended {
 impl Family {
     /// Called on the thread that has started the leader.
     pub(super) fn of(run: &str, leader: Pid, marked: bool) -> Self {
-        Self { run: run.to_owned(), leader, starter: gettid(), marked }
+        Self { run: run.to_owned(), mark: Mark::of(run), leader, starter: gettid(), marked }
     }
 
     /// Its leader's number.
@@ -79,7 +81,7 @@ impl Family {
     }
 
     pub(super) fn kin(&self, pid: Pid) -> Kin {
-        Kin::of(pid, &self.run, self.leader)
+        Kin::of(pid, &self.run, self.mark, self.leader)
     }
 
     /// Buries an orphan of the run's that is dead. Nobody else does before the run ends.

@@ -58,8 +58,8 @@ pub(super) enum Kin {
 
 impl Kin {
     /// What the dead still have is looked at first, and what is quickest before that.
-    pub(super) fn of(pid: Pid, run: &str, leader: Pid) -> Self {
-        if Mark::borne_by(pid) == Some(Mark::of(run)) {
+    pub(super) fn of(pid: Pid, run: &str, mark: Mark, leader: Pid) -> Self {
+        if Mark::borne_by(pid) == Some(mark) {
             return Self::Own;
         }
         let Some(stat) = Stat::of(pid) else { return Self::Gone };
