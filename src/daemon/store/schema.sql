@@ -1,4 +1,4 @@
--- Schema version 6. Times are milliseconds since 1970, of job time.
+-- Schema version 7. Times are milliseconds since 1970, of job time.
 
 -- store_id: whose runs these are. unfolded_to: the last delivery whose jobs are made.
 create table meta (
