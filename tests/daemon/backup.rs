@@ -158,7 +158,7 @@ async fn a_store_of_a_newer_version_is_refused_and_not_touched() {
     }
     assert!(fs::read(store(&site)).unwrap() == before);
     let older = Connection::open(store(&site)).unwrap();
-    older.pragma_update(None, "user_version", 6).unwrap();
+    older.pragma_update(None, "user_version", 7).unwrap();
     older.close().unwrap();
     let daemon = Daemon::start(&site);
     let (_, version) = registry.version("fraud").await;
