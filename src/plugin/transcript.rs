@@ -114,6 +114,24 @@ pub enum Conclusion {
     },
 }
 
+impl Conclusion {
+    /// A scanner's, the word alone.
+    ///
+    /// ```
+    /// use scanrelay::plugin::{Conclusion, Verdict};
+    ///
+    /// assert!(matches!(Conclusion::of_scan(Verdict::Safe), Conclusion::Scan { verdict: Verdict::Safe, summary: None, .. }));
+    /// ```
+    pub fn of_scan(verdict: Verdict) -> Self {
+        Self::Scan { verdict, summary: None, url: None, version: None, findings: Vec::new(), more_findings: 0 }
+    }
+
+    /// An action's, the word alone.
+    pub fn of_action(status: Status) -> Self {
+        Self::Action { status, summary: None, url: None }
+    }
+}
+
 impl Transcript {
     /// The transcript of a run that has said nothing yet.
     pub fn new(kind: PluginKind, fail_on: Severity) -> Self {

@@ -1,5 +1,6 @@
 //! Which job an address names. Jenkins writes addresses as it sees itself from inside, so only the end of a path counts.
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 /// The folders and the job, outermost first: each `job/NAME` at the end of the path. Empty: it names no job.
@@ -18,6 +19,11 @@ fn segments(url: &Url) -> Vec<String> {
     url.path_segments().into_iter().flatten().filter(|segment| !segment.is_empty()).map(decoded).collect()
 }
 
+/// Jenkins leaves some characters as they are that we encode.
+fn decoded(segment: &str) -> String {
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
+}
+
 fn names(mut segments: &[String]) -> Vec<String> {
     let mut names = Vec::new();
     while let [before @ .., word, name] = segments {
@@ -29,19 +35,6 @@ fn names(mut segments: &[String]) -> Vec<String> {
     }
     names.reverse();
     names
-}
-
-/// Percent-encoding undone: Jenkins leaves some characters as they are that we encode.
-fn decoded(segment: &str) -> String {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let [first, after @ ..] = rest {
-        let pair = after.get(..2).filter(|pair| *first == b'%' && pair.iter().all(u8::is_ascii_hexdigit));
-        let byte = pair.and_then(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-        bytes.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -97,17 +97,8 @@ async fn every_known_series_is_there_before_anything_happened() {
 #[tokio::test]
 async fn an_outcome_is_counted_under_what_is_configured() {
     let bench = Bench::new().await;
-    let concluded = Next::End(Ending::Concluded {
-        conclusion: Conclusion::Scan {
-            verdict: Verdict::Safe,
-            summary: None,
-            url: None,
-            version: None,
-            findings: Vec::new(),
-            more_findings: 0,
-        },
-        evidence: Box::default(),
-    });
+    let concluded =
+        Next::End(Ending::Concluded { conclusion: Conclusion::of_scan(Verdict::Safe), evidence: Box::default() });
     let later = |counted| Next::Retry { at: NOW, reason: String::new(), counted };
     let dead = || Next::End(Ending::Dead { reason: String::new(), evidence: Box::default() });
     let took = Some(Duration::from_secs(2));

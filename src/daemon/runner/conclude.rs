@@ -82,15 +82,8 @@ fn without_result(code: i32) -> End {
 impl Word {
     fn conclusion(self) -> Conclusion {
         match self {
-            Self::Verdict(verdict) => Conclusion::Scan {
-                verdict,
-                summary: None,
-                url: None,
-                version: None,
-                findings: Vec::new(),
-                more_findings: 0,
-            },
-            Self::Status(status) => Conclusion::Action { status, summary: None, url: None },
+            Self::Verdict(verdict) => Conclusion::of_scan(verdict),
+            Self::Status(status) => Conclusion::of_action(status),
         }
     }
 }

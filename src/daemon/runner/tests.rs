@@ -166,14 +166,7 @@ impl Started {
 }
 
 pub fn scan(verdict: Verdict) -> End {
-    End::Concluded(Conclusion::Scan {
-        verdict,
-        summary: None,
-        url: None,
-        version: None,
-        findings: Vec::new(),
-        more_findings: 0,
-    })
+    End::Concluded(Conclusion::of_scan(verdict))
 }
 
 fn action(status: Status) -> End {

@@ -104,22 +104,20 @@ create table looked_at (
     verdict       integer not null,
     primary key (digest, verdict)
 ) without rowid;
-create trigger verdict_added after insert on verdict begin
-    insert or ignore into looked_at
-    select vote.value ->> 'artifact', new.id from json_each(new.votes) as vote where vote.value ->> 'artifact' is not null
+create view evidence as
+    select verdict.id as verdict, vote.value ->> 'artifact' as digest from verdict, json_each(verdict.votes) as vote
+     where vote.value ->> 'artifact' is not null
     union all
-    select vote.value ->> 'image', new.id from json_each(new.votes) as vote where vote.value ->> 'image' is not null;
+    select verdict.id, vote.value ->> 'image' from verdict, json_each(verdict.votes) as vote
+     where vote.value ->> 'image' is not null;
+create trigger verdict_added after insert on verdict begin
+    insert or ignore into looked_at (digest, verdict) select digest, verdict from evidence where verdict = new.id;
 end;
 create trigger verdict_completed after update of votes on verdict begin
-    insert or ignore into looked_at
-    select vote.value ->> 'artifact', new.id from json_each(new.votes) as vote where vote.value ->> 'artifact' is not null
-    union all
-    select vote.value ->> 'image', new.id from json_each(new.votes) as vote where vote.value ->> 'image' is not null;
+    insert or ignore into looked_at (digest, verdict) select digest, verdict from evidence where verdict = new.id;
 end;
-create trigger verdict_forgotten after delete on verdict begin
-    delete from looked_at where verdict = old.id and digest in (
-        select vote.value ->> 'artifact' from json_each(old.votes) as vote
-        union all select vote.value ->> 'image' from json_each(old.votes) as vote);
+create trigger verdict_forgotten before delete on verdict begin
+    delete from looked_at where (digest, verdict) in (select digest, verdict from evidence where verdict = old.id);
 end;
 
 -- Findings that somebody has answered for. None is ever removed: verdicts name them.

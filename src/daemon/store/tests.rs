@@ -184,8 +184,7 @@ fn attempt(result: &str) -> Attempt {
 }
 
 fn voted(verdict: Verdict) -> Next {
-    let conclusion =
-        Conclusion::Scan { verdict, summary: None, url: None, version: None, findings: Vec::new(), more_findings: 0 };
+    let conclusion = Conclusion::of_scan(verdict);
     Next::End(Ending::Concluded { conclusion, evidence: Box::default() })
 }
 

@@ -129,8 +129,7 @@ impl Round {
 }
 
 fn says(verdict: Verdict) -> Ending {
-    let conclusion =
-        Conclusion::Scan { verdict, summary: None, url: None, version: None, findings: Vec::new(), more_findings: 0 };
+    let conclusion = Conclusion::of_scan(verdict);
     Ending::Concluded { conclusion, evidence: Box::default() }
 }
 

@@ -54,11 +54,7 @@ const INVARIANTS: [Invariant; 15] = [
         cure: RENEW,
     },
     Invariant {
-        query:
-            "select 'verdict ' || verdict.id from verdict, json_each(verdict.votes) as vote
-                  join (select 'artifact' as part union all select 'image')
-                 where vote.value ->> part is not null
-                   and not exists (select 1 from looked_at where digest = vote.value ->> part and verdict = verdict.id)",
+        query: "select 'verdict ' || verdict from (select * from evidence except select verdict, digest from looked_at)",
         fault: "it is not found by what its scanners looked at",
         cure: RENEW,
     },
