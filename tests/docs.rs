@@ -40,6 +40,17 @@ fn scanrelay(line: &str) -> Command {
     command
 }
 
+/// Its lines name no program, and the package has two.
+#[test]
+fn cargo_runs_the_program_that_readme_means() {
+    let mut asked = Command::new(env!("CARGO"));
+    asked.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]);
+    let (code, said, stderr) = ended(asked.current_dir(root()));
+    assert_eq!(code, 0, "{stderr}");
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["packages"][0]["default_run"], "scanrelay");
+}
+
 fn the<'a>(lines: &[&'a str], word: &str) -> &'a str {
     let found: Vec<&&str> = lines.iter().filter(|line| line.ends_with(word)).collect();
     assert_eq!(found.len(), 1, "{word} in {lines:?}");
